@@ -1,0 +1,186 @@
+"""What a job is and how one attempt of it can end: values only, no I/O.
+
+`Job` is a claimed row; an attempt ends in exactly one `Outcome`, which the executor writes back.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from reportd.errors import ReportdError
+
+
+class Status(StrEnum):
+    """The states of a job, as `jobs.status` spells them."""
+
+    BLOCKED = "blocked"
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Step(StrEnum):
+    """The stages of a report job, as `jobs.step` spells them; `PERCENT` says how far each one's start is."""
+
+    INITIALIZING = "initializing"
+    FETCHING = "fetching-data"
+    BUILDING = "building-report"
+    GENERATING = "generating-file"
+    STORING = "storing-file"
+
+
+PERCENT: Mapping[Step, int] = {
+    Step.INITIALIZING: 0,
+    Step.FETCHING: 10,
+    Step.BUILDING: 40,
+    Step.GENERATING: 70,
+    Step.STORING: 90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claimed row of `reportd.jobs`: what was asked for, and the counters of its attempts.
+
+    `attempt` is the fence: every write for this job must still find it, with this worker, in the row.
+    `timeout_s` and `max_attempts` are resolved already (job, else kind, else queue, else the configured default).
+    """
+
+    id: int
+    kind: str
+    queue: str
+    priority: int
+    run_at: datetime
+    created_at: datetime
+    attempt: int
+    failures: int
+    crashes: int
+    max_attempts: int
+    timeout_s: float
+    params: Mapping[str, Any]
+    params_resolved: Mapping[str, Any] | None = None
+    formats: tuple[str, ...] = ()
+    name: str | None = None
+    deliver: tuple[Any, ...] = ()
+    template: str | None = None
+    requested_by: str | None = None
+    department: str | None = None
+    tenant: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    schedule_id: int | None = None
+    slot: datetime | None = None
+    parent_id: int | None = None
+    claim_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One stored file, as it goes into `reportd.artifacts`.
+
+    `name` is the file name offered to a reader; `uri` is where the bytes are (`file:///…`); `bytes` is the size,
+    `sha256` the hex digest of the content; `rows` counts data rows and `pages` PDF pages, None where it has no meaning.
+    """
+
+    format: str
+    name: str
+    uri: str
+    content_type: str
+    bytes: int
+    sha256: str
+    rows: int | None = None
+    pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One (channel, target) that a finished job's files must reach."""
+
+    channel: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The attempt did its work; artifacts, deliveries and result commit with the job's end."""
+
+    artifacts: tuple[Artifact, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """The attempt failed and the job waits `delay_s` for the next one."""
+
+    error: Mapping[str, Any]
+    delay_s: float
+    crashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt failed and no other will be made."""
+
+    error: Mapping[str, Any]
+    crashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Somebody asked for the end of the job; nothing of it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The job goes back untouched (drain, deploy, full disk): no budget is spent."""
+
+    reason: str
+    delay_s: float = 0.0
+    error: Mapping[str, Any] | None = None
+
+
+Outcome = Completed | Retried | Failed | Cancelled | Released
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long a failed job waits: `delay_s` fixed, or doubling from it up to `cap_s` with `jitter` (share of the delay)."""
+
+    delay_s: float = 60.0
+    factor: float = 1.0
+    cap_s: float = 3600.0
+    jitter: float = 0.0
+
+    def delay(self, failures: int, *, chance: float | None = None) -> float:
+        """Seconds until the next try after `failures` failures (≥ 1); `chance` in [0, 1) fixes the jitter for tests."""
+        # The exponent is capped because a float overflows long before a job has failed 1,000 times.
+        delay = min(self.cap_s, self.delay_s * self.factor ** min(max(failures, 1) - 1, 64))
+        spread = random.random() if chance is None else chance
+        return delay * (1 + self.jitter * (2 * spread - 1))
+
+
+def error_row(error: ReportdError, *, attempt: int) -> dict[str, Any]:
+    """`error` as `jobs.error` stores it: code, message, retryable, attempt, detail."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "retryable": error.retryable,
+        "attempt": attempt,
+        "detail": error.detail,
+    }
+
+
+def after_failure(job: Job, error: ReportdError, backoff: Backoff) -> Retried | Failed:
+    """What becomes of `job` after this attempt ended in `error`: another try while its budget lasts, else the end."""
+    row = error_row(error, attempt=job.attempt)
+    failures = job.failures + 1
+    if not error.retryable or failures >= job.max_attempts:
+        return Failed(row)
+    return Retried(row, delay_s=backoff.delay(failures))

@@ -1,0 +1,113 @@
+"""What a report is, once its file has been read: parameters, blocks, schedules. Values only; `sqlfile` makes them.
+
+A report's text travels as `ReportSource` (file name → content), so that a render child, which knows no database and no
+configuration, reads exactly the text that the daemon has read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ParamType = Literal["text", "int", "numeric", "bool", "date", "timestamp", "daterange", "uuid", "enum"]
+BlockKind = Literal["kpi", "table", "bar", "line", "data"]
+FORMATS_DEFAULT = ("pdf", "xlsx", "csv")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSource:
+    """The text of a report: `name` is the kind's name, `files` maps a file's name to its content, `path` is for messages."""
+
+    name: str
+    files: Mapping[str, str]
+    path: str
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest over names and contents; it names this version of the report."""
+        digest = hashlib.sha256()
+        for file, text in sorted(self.files.items()):
+            digest.update(f"{file}\0{len(text)}\0{text}".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One declared parameter. `default`, `minimum`, `maximum` and `choices` are JSON values as the file wrote them."""
+
+    name: str
+    type: ParamType
+    title: str
+    required: bool = False
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    minimum: Any = None
+    maximum: Any = None
+    pattern: str | None = None
+    many: bool = False
+    secret: bool = False
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of a report and the query that feeds it.
+
+    `name` is unique in the report and names the spool file; `sql` is the statement without its trailing semicolon, as
+    written; `line` (1-based) is the line of the file where `sql` starts; `options` are the `key=value` words.
+    """
+
+    kind: BlockKind
+    name: str
+    title: str
+    sql: str
+    line: int
+    file: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSchedule:
+    """A schedule as a report's front matter declares it; `name` is the report's name, or `report-key` for one of many."""
+
+    name: str
+    cron: str
+    timezone: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    formats: tuple[str, ...] = ()
+    deliver: tuple[str, ...] = ()
+    misfire: Literal["skip", "last"] = "last"
+    is_active: bool = True
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report that could be read. `timezone`, `locale`, `paper` are None where the daemon's defaults hold."""
+
+    name: str
+    title: str
+    source: ReportSource
+    blocks: tuple[Block, ...]
+    params: tuple[Param, ...] = ()
+    schedules: tuple[DeclaredSchedule, ...] = ()
+    subtitle: str | None = None
+    description: str | None = None
+    author: str | None = None
+    confidentiality: str | None = None
+    formats: tuple[str, ...] = FORMATS_DEFAULT
+    timezone: str | None = None
+    locale: str | None = None
+    paper: Literal["A4", "Letter"] | None = None
+    queue: str | None = None
+    priority: int | None = None
+    timeout_s: float | None = None
+    max_rows: int | None = None
+
+    def params_schema(self) -> dict[str, Any]:
+        """JSON Schema (draft 2020-12 subset) of `jobs.params` for this report; the INSERT trigger checks against it."""
+        from reportd.report.params import schema_of  # params needs Param: a cycle at import time only
+
+        return schema_of(self.params)

@@ -1,0 +1,166 @@
+"""The document model: what every renderer gets, and all that it gets. Values only, no I/O.
+
+A `Table` or `Chart` names the spool file that holds its rows; long data is never in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+FormatKind = Literal["text", "integer", "number", "percent", "date", "time", "datetime", "boolean", "link", "identifier"]
+Align = Literal["left", "right", "center"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a column's values are shown, in every output alike.
+
+    `identifier` is a number without separators or total (ids, years, phone numbers). `percent` values are fractions.
+    `decimals` holds for number and percent; `timezone` (IANA) for datetime columns made from timestamptz, else None.
+    """
+
+    kind: FormatKind
+    decimals: int = 0
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table or chart.
+
+    `index` is the position in the spooled row; `type` is the Postgres type's name (`numeric`, `int8`, `text[]`);
+    `total` is the exact sum over all rows where the column is summed, else None; `width` is the natural width in
+    characters of the formatted values and the title (the 98th percentile of a sample for text).
+    """
+
+    name: str
+    title: str
+    index: int
+    type: str
+    format: Format
+    align: Align
+    width: int
+    total: Decimal | None = None
+    nulls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Spooled rows: CSV as COPY wrote it, no header line. `count` is exact; `sha256` is of the file's bytes."""
+
+    path: str
+    count: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One tile: `value` is the number or text to show large; `delta` a signed change against `delta_label`."""
+
+    label: str
+    value: Decimal | int | str | datetime | None
+    format: Format
+    delta: Decimal | None = None
+    delta_format: Format | None = None
+    delta_label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kpis:
+    """A band of tiles."""
+
+    name: str
+    title: str
+    items: tuple[Kpi, ...]
+    columns: tuple[Column, ...] = ()
+    rows: Rows | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart over spooled rows: `x` one column, `y` one or more numeric columns, in the rows' own order."""
+
+    name: str
+    kind: Literal["bar", "line"]
+    title: str
+    x: Column
+    y: tuple[Column, ...]
+    rows: Rows
+    columns: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table over spooled rows. `group` is the column whose change starts a new group; `subtotal` the columns summed in it."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Rows
+    group: Column | None = None
+    subtotal: tuple[Column, ...] = ()
+
+    @property
+    def totals(self) -> bool:
+        """Whether the table ends in a line of totals."""
+        return self.rows.count > 1 and any(column.total is not None for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Rows that only the data formats carry (`@data`)."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Rows
+
+
+Section = Kpis | Chart | Table | Data
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the document's numbers come from; printed into every file's metadata.
+
+    `params` are the resolved values as JSON; `data_sha256` covers every spool file, `report_sha256` the report's text.
+    """
+
+    report: str
+    report_sha256: str
+    data_sha256: str
+    params: Mapping[str, object]
+    version: str
+    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A finished document, ready for any renderer.
+
+    `as_of` is the snapshot's time (aware); `timezone` (IANA) and `locale` (`en`, `de-AT`) say how values are written;
+    `filters` are (label, value in words) of the parameters, in the order declared.
+    """
+
+    title: str
+    as_of: datetime
+    timezone: str
+    locale: str
+    sections: tuple[Section, ...]
+    provenance: Provenance
+    subtitle: str | None = None
+    description: str | None = None
+    author: str | None = None
+    confidentiality: str | None = None
+    paper: Literal["A4", "Letter"] = "A4"
+    filters: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def tables(self) -> tuple[Table | Data, ...]:
+        """The sections whose rows the data formats carry: every table, then every `@data`."""
+        return tuple(s for s in self.sections if isinstance(s, Table)) + tuple(s for s in self.sections if isinstance(s, Data))
