@@ -1,0 +1,372 @@
+"""How a value is read and shown: name and Postgres type give a `Format`, and a `Format` shows a spooled text.
+
+Every output uses these functions, so a value looks the same in a PDF, a web page and a sheet. Values come as Postgres'
+own text with ISO dates; what Python has no type for (infinity, years before 1 or past 9999, NaN) stays text and is
+shown as such, never an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from reportd.report.document import Align, Format
+from reportd.report.locales import Locale, locale_of
+
+Value = int | Decimal | date | datetime | time | bool | str | None
+
+MINUS = "\u2212"
+NULL_SIGN = "\u2013"
+INFINITY = "\u221e"
+
+_ALIASES = {
+    "int2": "smallint",
+    "int4": "integer",
+    "int": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+    "bool": "boolean",
+    "timestamptz": "timestamp with time zone",
+    "timestamp": "timestamp without time zone",
+    "timetz": "time with time zone",
+    "time": "time without time zone",
+    "varchar": "character varying",
+    "bpchar": "character",
+    "decimal": "numeric",
+}
+_INTEGERS = {"smallint", "integer", "bigint", "oid"}
+_DECIMALS = {"numeric", "real", "double precision"}
+_TIMESTAMPS = {"timestamp with time zone", "timestamp without time zone"}
+_TIMES = {"time without time zone", "time with time zone"}
+_RIGHT_TYPES = _INTEGERS | _DECIMALS | {"money", "interval"}
+
+_IDENTIFIER = re.compile(r"(.*_)?(id|no|nr|year|zip|phone|postcode|iban|isbn|ean)$", re.IGNORECASE)
+_PERCENT = re.compile(r"(.*_)?(pct|percent|rate|share)$", re.IGNORECASE)
+_LINK = re.compile(r"(.*_)?(url|link|href)$", re.IGNORECASE)
+_ACRONYMS = {
+    "id",
+    "url",
+    "kpi",
+    "vat",
+    "sku",
+    "iban",
+    "isbn",
+    "ean",
+    "gdp",
+    "api",
+    "ip",
+    "eur",
+    "usd",
+    "gbp",
+    "chf",
+    "ytd",
+    "mtd",
+}
+_EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
+_EXPONENT_MAX = 350
+_DIGITS_MAX = 21
+
+
+def canonical(type_name: str) -> str:
+    """`type_name` as `format_type` spells it without a modifier: `int8` → `bigint`, `numeric(12,2)` → `numeric`."""
+    bare = re.sub(r"\s*\([^)]*\)", "", type_name).strip()
+    array = bare.endswith("[]")
+    name = _ALIASES.get(bare.removesuffix("[]"), bare.removesuffix("[]"))
+    return f"{name}[]" if array else name
+
+
+def format_for(name: str, type_name: str, *, timezone: str | None = None) -> Format:
+    """How a column called `name` of a Postgres type is shown, before anybody has looked at its values.
+
+    Decimals are a first guess (2 for fractional types, 1 for percent); `render.build` sets them from the values.
+    `timezone` is the zone that timestamptz values are shown in.
+    """
+    kind = canonical(type_name)
+    if kind in _INTEGERS or kind in _DECIMALS:
+        if _IDENTIFIER.match(name):
+            return Format("identifier")
+        if _PERCENT.match(name):
+            return Format("percent", decimals=1)
+        return Format("integer") if kind in _INTEGERS else Format("number", decimals=2)
+    if kind == "date":
+        return Format("date")
+    if kind in _TIMESTAMPS:
+        return Format("datetime", timezone=timezone if kind == "timestamp with time zone" else None)
+    if kind in _TIMES:
+        return Format("time")
+    if kind == "boolean":
+        return Format("boolean")
+    if _LINK.match(name):
+        return Format("link")
+    return Format("identifier") if _IDENTIFIER.match(name) else Format("text")
+
+
+def title_of(name: str) -> str:
+    """A heading for a column or report name: `avg_order` → `Avg order`, `pass_pct` → `Pass %`; a label stays."""
+    if name != name.lower() or " " in name:
+        return name
+    words = [w for w in re.split(r"[_\-]+", name) if w]
+    words = [w.upper() if w in _ACRONYMS else "%" if w in ("pct", "percent") else w for w in words]
+    title = " ".join(words)
+    return title[:1].upper() + title[1:] if title else name
+
+
+def align_of(format: Format, type_name: str) -> Align:
+    """Numbers right, all else left; a number that is only a name (an id, a year) stands right too."""
+    if format.kind in ("integer", "number", "percent") or canonical(type_name) in _RIGHT_TYPES:
+        return "right"
+    return "left"
+
+
+def parse(raw: str | None, type_name: str) -> Value:
+    """A spooled text as a Python value of its Postgres type.
+
+    bool, int, Decimal, date, datetime (aware for timestamptz), time, else the text itself. Infinity, NaN, dates outside
+    years 1–9999 and `24:00:00` stay text.
+    """
+    return None if raw is None else _parser(canonical(type_name))(raw)
+
+
+def display(raw: str | None, format: Format, locale: str) -> str:
+    """A spooled text as a reader sees it; NULL is an en dash, zero is 0, a minus is U+2212."""
+    return displayer(format, locale)(raw)
+
+
+@lru_cache(maxsize=512)
+def displayer(format: Format, locale: str) -> Callable[[str | None], str]:
+    """`display` with its format and locale fixed, for the rows of a column."""
+    show = _shower(format, locale_of(locale))
+
+    def shown(raw: str | None) -> str:
+        return NULL_SIGN if raw is None else show(raw)
+
+    return shown
+
+
+def display_number(value: Decimal | int, format: Format, locale: str) -> str:
+    """A number that was computed here (a total, a delta), shown as its column's values are."""
+    return displayer(format, locale)(f"{value:f}" if isinstance(value, Decimal) else str(value))
+
+
+def display_date(day: date, locale: str, *, padded: bool = True) -> str:
+    """A day in the locale's order: `02 Oct 2026` (in a column), `2 Oct 2026` (in a sentence), `02.10.2026`."""
+    habits = locale_of(locale)
+    shown = habits.date.format(
+        d=day.day,
+        dd=f"{day.day:02d}",
+        m=day.month,
+        mm=f"{day.month:02d}",
+        mon=habits.months[day.month - 1],
+        y=f"{day.year:04d}",
+    )
+    return shown if padded or "{mon}" not in habits.date else re.sub(r"(^|\s)0(\d)", r"\1\2", shown)
+
+
+def display_datetime(moment: datetime, locale: str, *, zone: bool = False) -> str:
+    """A moment to the minute, in the zone it carries; `zone` adds the zone's abbreviation."""
+    name = f" {moment.tzname()}" if zone and moment.tzinfo is not None else ""
+    return f"{display_date(moment.date(), locale, padded=False)} {_clock(moment.time(), locale_of(locale))}{name}"
+
+
+def display_period(first: date, last: date, locale: str) -> str:
+    """Both ends included, as short as can be: `1–31 Oct 2026`, `28 Sep – 4 Oct 2026`, `01.10.–31.10.2026`."""
+    if first == last:
+        return display_date(first, locale, padded=False)
+    habits = locale_of(locale)
+    if habits.date == "{dd} {mon} {y}" and first.year == last.year:
+        start, end = habits.months[first.month - 1], habits.months[last.month - 1]
+        if start == end:
+            return f"{first.day}{NULL_SIGN}{last.day} {end} {last.year}"
+        return f"{first.day} {start} {NULL_SIGN} {last.day} {end} {last.year}"
+    if habits.date == "{dd}.{mm}.{y}" and first.year == last.year:
+        return f"{first.day:02d}.{first.month:02d}.{NULL_SIGN}{display_date(last, locale)}"
+    return f"{display_date(first, locale, padded=False)} {NULL_SIGN} {display_date(last, locale, padded=False)}"
+
+
+def excel_number_format(format: Format, locale: str) -> str:
+    """The sheet's number format that shows what `display` shows; Excel itself puts the reader's separators in."""
+    habits = locale_of(locale)
+    match format.kind:
+        case "integer":
+            return _signed("#,##0")
+        case "number":
+            return _signed("#,##0" + _fraction(format.decimals))
+        case "percent":
+            gap = f'"{habits.percent}"' if habits.percent else ""
+            return _signed(f"0{_fraction(format.decimals)}{gap}%")
+        case "identifier":
+            return "0"
+        case "date":
+            return habits.excel_date
+        case "datetime":
+            return f"{habits.excel_date} {_excel_clock(habits)}"
+        case "time":
+            return _excel_clock(habits)
+        case "boolean":
+            return "General"
+        case "text" | "link":
+            return "@"
+
+
+def _fraction(decimals: int) -> str:
+    return "." + "0" * decimals if decimals else ""
+
+
+def _signed(positive: str) -> str:
+    return f'{positive};"{MINUS}"{positive}'
+
+
+def _excel_clock(habits: Locale) -> str:
+    return "hh:mm" if habits.clock24 else "h:mm AM/PM"
+
+
+def _shower(format: Format, habits: Locale) -> Callable[[str], str]:
+    match format.kind:
+        case "integer" | "number" | "percent":
+            return _number_shower(format, habits)
+        case "date":
+            return _date_shower(habits)
+        case "datetime":
+            return _datetime_shower(habits, format.timezone)
+        case "time":
+            return lambda raw: _show_time(raw, habits)
+        case "boolean":
+            yes, no = habits.words["yes"], habits.words["no"]
+            return lambda raw: yes if raw in ("t", "true") else no if raw in ("f", "false") else raw
+        case "identifier":
+            return lambda raw: MINUS + raw[1:] if raw.startswith("-") and raw[1:].isdigit() else raw
+        case "text" | "link":
+            return lambda raw: raw
+
+
+def _number_shower(format: Format, habits: Locale) -> Callable[[str], str]:
+    decimals, percent = format.decimals if format.kind != "integer" else 0, format.kind == "percent"
+    step = Decimal(1).scaleb(-decimals)
+    sign = f"{habits.percent}%" if percent else ""
+    group, point = habits.group, habits.decimal
+
+    def show(raw: str) -> str:
+        value = _decimal(raw)
+        if isinstance(value, str):
+            return _show_special(value)
+        if value.adjusted() > _DIGITS_MAX:  # no column is that wide
+            return f"{value:.3E}".replace("-", MINUS).replace(".", point)
+        if percent:
+            value = _EXACT.multiply(value, Decimal(100))
+        value = value.quantize(step, context=_EXACT)
+        digits = f"{abs(value):,f}"
+        if group != "," or point != ".":
+            whole, _, fraction = digits.partition(".")
+            digits = whole.replace(",", group) + (point + fraction if fraction else "")
+        return f"{MINUS if value < 0 else ''}{digits}{sign}"
+
+    return show
+
+
+def _date_shower(habits: Locale) -> Callable[[str], str]:
+    template, months = habits.date, habits.months
+
+    def show(raw: str) -> str:
+        if len(raw) != 10 or raw[4] != "-":
+            return _show_special(raw)
+        y, mm, dd = raw[:4], raw[5:7], raw[8:]
+        return template.format(y=y, mm=mm, dd=dd, mon=months[int(mm) - 1], d=int(dd), m=int(mm))
+
+    return show
+
+
+def _datetime_shower(habits: Locale, timezone: str | None) -> Callable[[str], str]:
+    day = _date_shower(habits)
+    zone = ZoneInfo(timezone) if timezone else None
+
+    def show(raw: str) -> str:
+        value = _timestamp(raw)
+        if isinstance(value, str):
+            return _show_special(value)
+        if zone is not None and value.tzinfo is not None:
+            try:
+                value = value.astimezone(zone)
+            except OverflowError:  # the first or last day of Python's calendar
+                return raw
+        return f"{day(value.date().isoformat())} {_clock(value.time(), habits)}"
+
+    return show
+
+
+def _show_time(raw: str, habits: Locale) -> str:
+    value = _time(raw)
+    return value if isinstance(value, str) else _clock(value, habits)
+
+
+def _clock(value: time, habits: Locale) -> str:
+    if habits.clock24:
+        return f"{value.hour:02d}:{value.minute:02d}"
+    return f"{(value.hour + 11) % 12 + 1}:{value.minute:02d} {'am' if value.hour < 12 else 'pm'}"
+
+
+def _show_special(raw: str) -> str:
+    match raw.lower():
+        case "infinity":
+            return INFINITY
+        case "-infinity":
+            return MINUS + INFINITY
+        case _:
+            return raw
+
+
+def _parser(kind: str) -> Callable[[str], Value]:
+    if kind in _INTEGERS:
+        return _integer
+    if kind in _DECIMALS:
+        return _decimal
+    if kind == "date":
+        return _date
+    if kind in _TIMESTAMPS:
+        return _timestamp
+    if kind in _TIMES:
+        return _time
+    if kind == "boolean":
+        return lambda raw: True if raw in ("t", "true") else False if raw in ("f", "false") else raw
+    return lambda raw: raw
+
+
+def _integer(raw: str) -> int | str:
+    try:
+        return int(raw)
+    except ValueError:
+        return raw
+
+
+def _decimal(raw: str) -> Decimal | str:
+    try:
+        value = Decimal(raw)
+    except InvalidOperation:
+        return raw
+    # A double such as 1e308 is exact in 309 digits; a numeric beyond that is no quantity that a reader could take in.
+    return value if value.is_finite() and abs(value.adjusted()) < _EXPONENT_MAX else raw
+
+
+def _date(raw: str) -> date | str:
+    try:
+        return date.fromisoformat(raw)
+    except ValueError:
+        return raw
+
+
+def _timestamp(raw: str) -> datetime | str:
+    try:
+        return datetime.fromisoformat(raw)
+    except ValueError:
+        return raw
+
+
+def _time(raw: str) -> time | str:
+    try:
+        return time.fromisoformat(raw)
+    except ValueError:
+        return raw

@@ -1,0 +1,121 @@
+"""How a locale writes numbers and dates, and the few words that reportd itself prints into a document.
+
+A small table instead of a library: reports need separators, a date order and a dozen words, not calendars. A tag is
+looked up whole (`de-AT`), then by its language (`de`), then as English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+NO_BREAK_SPACE = "\u00a0"
+NARROW_NO_BREAK_SPACE = "\u202f"
+_ENGLISH_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+WORDS_EN: Mapping[str, str] = {
+    "yes": "yes",
+    "no": "no",
+    "total": "Total",
+    "subtotal": "Subtotal",
+    "continued": "(continued)",
+    "page": "Page {page} of {pages}",
+    "as of": "Data as of {time}",
+    "no rows": "No rows",
+    "no rows for": "No rows for {filters}",
+    "cut": "This document shows the first {shown} of {count} rows of “{table}”.",
+    "cut here": "Cut here: {left} more rows of “{table}” are in the sheet and the CSV file.",
+    "cut totals": "Totals cover all {count} rows; the sheet and the CSV file have every row.",
+    "against": "vs {label}",
+    "before": "before",
+    "and": "and",
+    "none": "none",
+    "by": "{measure} by {dimension}",
+}
+
+WORDS_DE: Mapping[str, str] = {
+    "yes": "ja",
+    "no": "nein",
+    "total": "Summe",
+    "subtotal": "Zwischensumme",
+    "continued": "(Fortsetzung)",
+    "page": "Seite {page} von {pages}",
+    "as of": "Datenstand {time}",
+    "no rows": "Keine Zeilen",
+    "no rows for": "Keine Zeilen für {filters}",
+    "cut": "Dieses Dokument zeigt die ersten {shown} von {count} Zeilen von „{table}“.",
+    "cut here": "Hier gekürzt: {left} weitere Zeilen von „{table}“ stehen in der Tabelle und der CSV-Datei.",
+    "cut totals": "Summen umfassen alle {count} Zeilen; Tabelle und CSV-Datei enthalten jede Zeile.",
+    "against": "gegenüber {label}",
+    "before": "zuvor",
+    "and": "und",
+    "none": "keine",
+    "by": "{measure} nach {dimension}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Locale:
+    """One locale's habits. `date` is a template over `{d} {dd} {m} {mm} {mon} {y}`; `excel_date` the same for a sheet.
+
+    `percent` is what stands between a number and its percent sign. `clock24` is False where people write 2:05 pm.
+    """
+
+    tag: str
+    group: str = ","
+    decimal: str = "."
+    percent: str = ""
+    date: str = "{dd} {mon} {y}"
+    excel_date: str = "[$-409]dd mmm yyyy"
+    clock24: bool = True
+    months: tuple[str, ...] = _ENGLISH_MONTHS
+    words: Mapping[str, str] = field(default_factory=lambda: WORDS_EN)
+    letter: bool = False
+
+    @property
+    def language(self) -> str:
+        """The primary subtag: what a document's `lang` falls back to."""
+        return self.tag.partition("-")[0]
+
+
+def _dotted(
+    tag: str, *, group: str = ".", words: Mapping[str, str] = WORDS_EN, percent: str = NO_BREAK_SPACE
+) -> Locale:
+    return Locale(tag, group, ",", percent, "{dd}.{mm}.{y}", "dd.mm.yyyy", words=words)
+
+
+def _slashed(tag: str, *, group: str, percent: str = NO_BREAK_SPACE) -> Locale:
+    return Locale(tag, group, ",", percent, "{dd}/{mm}/{y}", "dd/mm/yyyy")
+
+
+_LOCALES: Mapping[str, Locale] = {
+    locale.tag: locale
+    for locale in (
+        Locale("en"),
+        Locale("en-US", date="{mon} {dd}, {y}", excel_date="[$-409]mmm dd, yyyy", clock24=False, letter=True),
+        Locale("en-CA", date="{y}-{mm}-{dd}", excel_date="yyyy-mm-dd", letter=True),
+        _dotted("de", words=WORDS_DE),
+        Locale("de-CH", "’", ".", "", "{dd}.{mm}.{y}", "dd.mm.yyyy", words=WORDS_DE),
+        _slashed("fr", group=NARROW_NO_BREAK_SPACE, percent=NARROW_NO_BREAK_SPACE),
+        _slashed("es", group="."),
+        _slashed("it", group=".", percent=""),
+        _slashed("pt", group=".", percent=""),
+        Locale("nl", ".", ",", "", "{dd}-{mm}-{y}", "dd-mm-yyyy"),
+        Locale("sv", NO_BREAK_SPACE, ",", NO_BREAK_SPACE, "{y}-{mm}-{dd}", "yyyy-mm-dd"),
+        _dotted("da"),
+        _dotted("nb", group=NO_BREAK_SPACE),
+        _dotted("fi", group=NO_BREAK_SPACE),
+        _dotted("pl", group=NO_BREAK_SPACE, percent=""),
+        _dotted("cs", group=NO_BREAK_SPACE),
+    )
+}
+
+
+@lru_cache(maxsize=64)
+def locale_of(tag: str) -> Locale:
+    """The locale for a tag such as `de-AT` or `en_US`; an unknown one is written like English."""
+    words = tag.replace("_", "-").split("-")
+    language = words[0].lower()
+    region = words[-1].upper() if len(words) > 1 else ""
+    return _LOCALES.get(f"{language}-{region}") or _LOCALES.get(language) or _LOCALES["en"]
