@@ -1,16 +1,18 @@
 """The spool: what a job's queries returned, on disk, as COPY wrote it. One directory per job, one CSV per block.
 
 Layout: `<block>.csv` (RFC 4180 without a header line; NULL is nothing, the empty string is `""`) and `manifest.json`,
-written last, so that a directory with a manifest is whole. The daemon writes (`fetch`), render children only read.
+written last, so that a directory with a manifest is whole. The daemon writes (`fetch`), render children only read:
+`load` gives the dataset, `read` streams a block's rows.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 MANIFEST = "manifest.json"
@@ -18,7 +20,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class SpoolColumn:
-    """A column as the server described it: `type` is `format_type`'s name without its modifier (`numeric`, `text[]`)."""
+    """A column as the server described it; `type` is `format_type`'s name without a modifier (`bigint`, `text[]`)."""
 
     name: str
     type: str
@@ -105,3 +107,63 @@ def load(directory: Path) -> Dataset:
             for block in raw["blocks"]
         },
     )
+
+
+def read(path: Path | str) -> Iterator[list[str | None]]:
+    """The rows of one spool file in order, each a list of cells as Postgres wrote them; NULL is None.
+
+    Streams: memory holds one row, however long the file. A cell keeps its newlines, quotes and carriage returns.
+    Errors: FileNotFoundError; ValueError for a file that ends inside a quoted cell.
+    """
+    # newline="\n": the other kinds of line end are content here, and must come through as they are.
+    with Path(path).open(encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            if '"' not in line:
+                row: list[str | None] = line.removesuffix("\n").split(",")  # type: ignore[assignment]
+                # A list's `in` is far cheaper than a pass over the cells, and most rows have no NULL.
+                yield [cell or None for cell in row] if "" in row else row
+            else:
+                yield _split_quoted(_whole_record(line, lines, path).removesuffix("\n"))
+
+
+def head(path: Path | str, rows: int) -> list[list[str | None]]:
+    """The first `rows` rows of one spool file, fewer where it has fewer."""
+    return list(islice(read(path), rows))
+
+
+def _whole_record(line: str, lines: Iterator[str], path: Path | str) -> str:
+    """`line` and the lines after it up to the end of its record: the first point with an even number of quotes."""
+    if not line.count('"') & 1:
+        return line
+    pieces = [line]
+    for piece in lines:
+        pieces.append(piece)
+        if piece.count('"') & 1:
+            return "".join(pieces)
+    raise ValueError(f"{path} ends inside a quoted cell")
+
+
+def _split_quoted(record: str) -> list[str | None]:
+    """The cells of a record that has quotes somewhere.
+
+    Splitting at every comma and joining what a quote holds together beats a regular expression and the csv module, and
+    tells NULL from the empty string, which the csv module cannot.
+    """
+    cells: list[str | None] = []
+    parts = iter(record.split(","))
+    for part in parts:
+        if not part.startswith('"'):
+            cells.append(part or None)
+            continue
+        cell = part if not part.count('"') & 1 else ",".join(_quoted_parts(part, parts))
+        cells.append(cell[1:-1].replace('""', '"'))
+    return cells
+
+
+def _quoted_parts(first: str, parts: Iterable[str]) -> Iterator[str]:
+    """`first` and the parts after it up to the one that closes its quote."""
+    yield first
+    for part in parts:
+        yield part
+        if part.count('"') & 1:
+            return
