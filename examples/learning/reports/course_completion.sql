@@ -1,0 +1,73 @@
+-- /// report
+-- title       = "Course completion"
+-- description = "Which courses are taken up, finished and passed, and how long that takes."
+--
+-- [params.period]
+-- type    = "daterange"
+-- default = "last year"
+-- title   = "Enrolled in"
+--
+-- [params.mandatory_only]
+-- type    = "bool"
+-- default = false
+-- title   = "Mandatory courses only"
+--
+-- [params.min_enrolments]
+-- type    = "int"
+-- default = 1
+-- minimum = 1
+-- title   = "Enrolments from"
+-- ///
+
+-- @kpi
+select
+  count(distinct c.id) as courses,
+  count(*) as enrolments,
+  round(avg((e.status = 'completed')::int), 4) as completion_rate,
+  round(avg((e.status = 'completed' and e.completed_on <= e.due_on)::int), 4) as on_time_rate,
+  round(avg((e.status = 'withdrawn')::int), 4) as withdrawal_rate
+from learning.enrolments e
+join learning.courses c on c.id = e.course_id
+where e.enrolled_on <@ :period and (c.is_mandatory or not :mandatory_only);
+
+-- @bar "Enrolments per month, and how many of them were completed" x=month y=enrolled,completed
+select
+  to_char(date_trunc('month', e.enrolled_on), 'Mon YYYY') as month,
+  count(*) as enrolled,
+  count(*) filter (where e.status = 'completed') as completed
+from learning.enrolments e
+join learning.courses c on c.id = e.course_id
+where e.enrolled_on <@ :period and (c.is_mandatory or not :mandatory_only)
+group by date_trunc('month', e.enrolled_on)
+order by date_trunc('month', e.enrolled_on);
+
+-- @table "Courses" group=category subtotal=enrolled,completed,withdrawn,study_hours
+with tested as (
+  select a.enrolment_id, bool_or(a.passed) filter (where a.try = 1) as passed_first, max(a.score) as best_score
+  from learning.assessments a
+  group by a.enrolment_id
+), studied as (
+  select s.enrolment_id, sum(s.minutes) as minutes
+  from learning.study_sessions s
+  group by s.enrolment_id
+)
+select
+  c.category,
+  c.code,
+  c.title as course,
+  count(*) as enrolled,
+  count(*) filter (where e.status = 'completed') as completed,
+  count(*) filter (where e.status = 'withdrawn') as withdrawn,
+  round(avg((e.status = 'completed')::int), 4) as completion_rate,
+  round(avg(t.passed_first::int), 4) as first_try_pass_rate,
+  round(avg(t.best_score), 1) as average_score,
+  (percentile_cont(0.5) within group (order by e.completed_on - e.enrolled_on))::numeric(6, 1) as median_days,
+  round(sum(s.minutes) / 60.0, 1) as study_hours
+from learning.enrolments e
+join learning.courses c on c.id = e.course_id
+left join tested t on t.enrolment_id = e.id
+left join studied s on s.enrolment_id = e.id
+where e.enrolled_on <@ :period and (c.is_mandatory or not :mandatory_only)
+group by c.id
+having count(*) >= :min_enrolments
+order by c.category, c.code;
