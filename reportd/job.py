@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -166,14 +167,35 @@ class Backoff:
         return delay * (1 + self.jitter * (2 * spread - 1))
 
 
+TEXT_MAX = 8000
+
+
+def storable(value: Any) -> Any:
+    """`value` as jsonb can hold it: texts capped at TEXT_MAX characters, no NUL, no lone surrogates, JSON types only."""
+    match value:
+        case str():
+            clean = value[:TEXT_MAX].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+            return clean if len(value) <= TEXT_MAX else f"{clean}… ({len(value):,} characters)"
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Mapping():
+            return {storable(str(key)): storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [storable(item) for item in value]
+        case _:
+            return storable(str(value))
+
+
 def error_row(error: ReportdError, *, attempt: int) -> dict[str, Any]:
     """`error` as `jobs.error` stores it: code, message, retryable, attempt, detail."""
     return {
         "code": error.code,
-        "message": error.message,
+        "message": storable(error.message),
         "retryable": error.retryable,
         "attempt": attempt,
-        "detail": error.detail,
+        "detail": storable(error.detail),
     }
 
 

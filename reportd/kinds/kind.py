@@ -1,0 +1,31 @@
+"""What a kind of job is to the queue: something that resolves a job's parameters and runs one attempt of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from reportd.job import Artifact, Completed, Job
+from reportd.progress import Progress
+
+
+class Kind(Protocol):
+    """One thing that a job can be. Errors are ReportdErrors; each says whether another try can help."""
+
+    name: str
+
+    def resolve(self, job: Job) -> Mapping[str, Any] | None:
+        """The job's parameters with defaults and period words settled, or None; stored with the first attempt."""
+        ...
+
+    async def run(self, job: Job, progress: Progress) -> Completed:
+        """Do the work of one attempt. Cancellation must end it, and everything it started, within a second."""
+        ...
+
+    async def discard(self, artifacts: tuple[Artifact, ...]) -> None:
+        """Remove files of an attempt whose completion was refused: the job is somebody else's now."""
+        ...
+
+    async def forget(self, job: Job) -> None:
+        """Remove what was kept for another attempt; the job has reached its end."""
+        ...

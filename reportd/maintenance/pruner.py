@@ -1,0 +1,62 @@
+"""Removes what nobody will ask for again: spools and scratch of attempts that are over, and files without a row."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from pathlib import Path
+
+import structlog
+
+from reportd.artifacts import DirectoryStore
+from reportd.db import artifacts, jobs
+from reportd.db.pool import Pool
+from reportd.db.session import session
+
+log = structlog.get_logger()
+
+# `<job>` holds a job's query results, `<job>-<attempt>.out` an attempt's unfinished files; `.tmp…` a spool in the making.
+_SPOOLED = re.compile(r"(?P<job>\d{1,18})(?:-(?P<attempt>\d{1,9})\.out|\.tmp.*)?")
+
+
+class Pruner:
+    """Keeps this host's directories as small as the tables say they may be.
+
+    The rows decide, not the clock: an attempt's directory goes as soon as the attempt is over, so a daemon that was
+    killed leaves nothing for longer than the next one's first round. Stored files without a row go after `orphan_age_s`,
+    since a file is stored a moment before the transaction that names it commits.
+    """
+
+    def __init__(self, *, pool: Pool, spool: Path, store: DirectoryStore, orphan_age_s: float) -> None:
+        self._pool = pool
+        self._spool = spool
+        self._store = store
+        self._orphan_age_s = orphan_age_s
+
+    async def step(self) -> None:
+        """One round over spool and store."""
+        await self._prune_spool()
+        await self._prune_store()
+
+    async def _prune_spool(self) -> None:
+        found = [(path, match) for path in await asyncio.to_thread(_children, self._spool) if (match := _SPOOLED.fullmatch(path.name))]
+        if not found:
+            return
+        async with session(self._pool) as conn:
+            live = await jobs.unfinished(conn, ids=sorted({int(match["job"]) for _, match in found}))
+        for path, match in found:
+            attempt = live.get(int(match["job"]))
+            if attempt is None or (match["attempt"] and int(match["attempt"]) < attempt):
+                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+                log.info("spool.pruned", path=str(path))
+
+    async def _prune_store(self) -> None:
+        async with session(self._pool) as conn:
+            known = await artifacts.known_uris(conn)
+        for uri in await self._store.sweep(older_than_s=self._orphan_age_s, known=known):
+            log.warning("artifact.orphan_removed", uri=uri)
+
+
+def _children(directory: Path) -> list[Path]:
+    return list(directory.iterdir()) if directory.is_dir() else []

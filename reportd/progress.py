@@ -1,0 +1,45 @@
+"""How far an attempt is, and what it has cost: written by the stages, read by the watcher and the executor."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from reportd.job import PERCENT, Step
+
+
+class Progress:
+    """What a running attempt tells about itself. Written by the kind, read by the watcher, never sent by itself."""
+
+    def __init__(self) -> None:
+        self.step: str = Step.INITIALIZING
+        self.percent: int = 0
+        self.message: str | None = None
+        self.steps_s: dict[str, float] = {}
+        self.cpu_s: float = 0.0
+        self.peak_bytes: int = 0
+        self._entered = time.monotonic()
+
+    def enter(self, step: Step, message: str | None = None) -> None:
+        """The attempt goes on to `step`; the seconds so far are booked on the one before."""
+        self._book()
+        self.step, self.percent, self.message = step, PERCENT[step], message
+
+    def cost(self, *, cpu_s: float, peak_bytes: int) -> None:
+        """Add what a child used: CPU seconds, and its peak resident bytes."""
+        self.cpu_s += cpu_s
+        self.peak_bytes = max(self.peak_bytes, peak_bytes)
+
+    def usage(self) -> dict[str, Any]:
+        """The attempt's cost so far, as `reportd.attempts` stores it."""
+        self._book()
+        return {
+            "cpu_s": round(self.cpu_s, 3),
+            "peak_bytes": self.peak_bytes or None,
+            "steps_s": {step: round(seconds, 3) for step, seconds in self.steps_s.items()},
+        }
+
+    def _book(self) -> None:
+        now = time.monotonic()
+        self.steps_s[self.step] = self.steps_s.get(self.step, 0.0) + now - self._entered
+        self._entered = now
