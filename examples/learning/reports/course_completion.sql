@@ -20,15 +20,35 @@
 -- ///
 
 -- @kpi
+with spans (is_now, span) as (
+  values
+    (true, :period),
+    (false, daterange((lower(:period) - interval '1 year')::date, (upper(:period) - interval '1 year')::date))
+), scope as (
+  select e.*
+  from learning.enrolments e
+  join learning.courses c on c.id = e.course_id
+  where c.is_mandatory or not :mandatory_only
+), measures as (
+  select
+    is_now,
+    count(distinct course_id) as courses,
+    count(e.id) as enrolments,
+    round(avg((status = 'completed')::int), 4) as completion_rate,
+    round(avg((status = 'completed' and completed_on <= due_on)::int), 4) as on_time_rate,
+    round(avg((status = 'withdrawn')::int), 4) as withdrawal_rate
+  from spans
+  left join scope e on enrolled_on <@ span
+  group by is_now
+)
 select
-  count(distinct c.id) as courses,
-  count(*) as enrolments,
-  round(avg((e.status = 'completed')::int), 4) as completion_rate,
-  round(avg((e.status = 'completed' and e.completed_on <= e.due_on)::int), 4) as on_time_rate,
-  round(avg((e.status = 'withdrawn')::int), 4) as withdrawal_rate
-from learning.enrolments e
-join learning.courses c on c.id = e.course_id
-where e.enrolled_on <@ :period and (c.is_mandatory or not :mandatory_only);
+  n.courses,
+  n.enrolments, p.enrolments as enrolments_prev,
+  n.completion_rate, p.completion_rate as completion_rate_prev, n.completion_rate - p.completion_rate as completion_rate_change,
+  n.on_time_rate, p.on_time_rate as on_time_rate_prev, n.on_time_rate - p.on_time_rate as on_time_rate_change,
+  n.withdrawal_rate, p.withdrawal_rate as withdrawal_rate_prev, n.withdrawal_rate - p.withdrawal_rate as withdrawal_rate_change
+from measures n, measures p
+where n.is_now and not p.is_now;
 
 -- @bar "Enrolments per month, and how many of them were completed" x=month y=enrolled,completed
 select

@@ -10,15 +10,31 @@
 -- ///
 
 -- @kpi
+with spans (is_now, span) as (
+  values
+    (true, :period),
+    (false, daterange((lower(:period) - interval '1 year')::date, (upper(:period) - interval '1 year')::date))
+), measures as (
+  select
+    is_now,
+    (select count(distinct e.learner_id)
+     from learning.study_sessions s join learning.enrolments e on e.id = s.enrolment_id
+     where s.started_at >= lower(span) and s.started_at < upper(span)) as active_learners,
+    (select count(*) from learning.enrolments where enrolled_on <@ span) as enrolments,
+    (select count(*) from learning.enrolments where completed_on <@ span) as completions,
+    (select round(avg(score), 1) from learning.assessments where taken_on <@ span) as average_score,
+    (select round(sum(minutes) / 60.0) from learning.study_sessions
+     where started_at >= lower(span) and started_at < upper(span)) as study_hours
+  from spans
+)
 select
-  (select count(distinct e.learner_id)
-   from learning.study_sessions s join learning.enrolments e on e.id = s.enrolment_id
-   where s.started_at >= lower(:period) and s.started_at < upper(:period)) as active_learners,
-  (select count(*) from learning.enrolments where enrolled_on <@ :period) as enrolments,
-  (select count(*) from learning.enrolments where completed_on <@ :period) as completions,
-  (select round(avg(score), 1) from learning.assessments where taken_on <@ :period) as average_score,
-  (select round(sum(minutes) / 60.0) from learning.study_sessions
-   where started_at >= lower(:period) and started_at < upper(:period)) as study_hours;
+  n.active_learners, p.active_learners as active_learners_prev,
+  n.enrolments, p.enrolments as enrolments_prev,
+  n.completions, p.completions as completions_prev,
+  n.average_score, p.average_score as average_score_prev, n.average_score - p.average_score as average_score_change,
+  n.study_hours, p.study_hours as study_hours_prev
+from measures n, measures p
+where n.is_now and not p.is_now;
 
 -- @bar "Study hours per learner" x=department y=hours_per_learner
 select

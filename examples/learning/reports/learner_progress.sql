@@ -24,20 +24,39 @@
 -- ///
 
 -- @kpi
-with scope as (
+-- Against the same days a year before: learning has seasons.
+with spans (is_now, span) as (
+  values
+    (true, :period),
+    (false, daterange((lower(:period) - interval '1 year')::date, (upper(:period) - interval '1 year')::date))
+), scope as (
   select e.*
   from learning.enrolments e
   join learning.learners l on l.id = e.learner_id
   join learning.departments d on d.id = l.department_id
-  where e.enrolled_on <@ :period and :department in (d.name, 'All departments')
+  where :department in (d.name, 'All departments')
+), measures as (
+  select
+    is_now,
+    count(distinct e.learner_id) as learners,
+    count(e.id) as enrolments,
+    round(avg((e.status = 'completed')::int), 4) as completion_rate,
+    round(avg(t.score), 1) as average_score,
+    round(sum(s.minutes) / 60.0) as study_hours
+  from spans
+  left join scope e on e.enrolled_on <@ span
+  left join lateral (select max(score) as score from learning.assessments a where a.enrolment_id = e.id) t on true
+  left join lateral (select sum(minutes) as minutes from learning.study_sessions s where s.enrolment_id = e.id) s on true
+  group by is_now
 )
 select
-  count(distinct learner_id) as learners,
-  count(*) as enrolments,
-  round(avg((status = 'completed')::int), 4) as completion_rate,
-  (select round(avg(a.score), 1) from learning.assessments a join scope s on s.id = a.enrolment_id) as average_score,
-  (select round(sum(t.minutes) / 60.0) from learning.study_sessions t join scope s on s.id = t.enrolment_id) as study_hours
-from scope;
+  n.learners, p.learners as learners_prev,
+  n.enrolments, p.enrolments as enrolments_prev,
+  n.completion_rate, p.completion_rate as completion_rate_prev, n.completion_rate - p.completion_rate as completion_rate_change,
+  n.average_score, p.average_score as average_score_prev, n.average_score - p.average_score as average_score_change,
+  n.study_hours, p.study_hours as study_hours_prev
+from measures n, measures p
+where n.is_now and not p.is_now;
 
 -- @line "Enrolments and completions per week" x=week y=enrolled,completed
 with weeks as (
