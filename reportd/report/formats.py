@@ -156,14 +156,7 @@ def display_number(value: Decimal | int, format: Format, locale: str) -> str:
 def display_date(day: date, locale: str, *, padded: bool = True) -> str:
     """A day in the locale's order: `02 Oct 2026` (in a column), `2 Oct 2026` (in a sentence), `02.10.2026`."""
     habits = locale_of(locale)
-    shown = habits.date.format(
-        d=day.day,
-        dd=f"{day.day:02d}",
-        m=day.month,
-        mm=f"{day.month:02d}",
-        mon=habits.months[day.month - 1],
-        y=f"{day.year:04d}",
-    )
+    shown = _day(f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}", habits)
     return shown if padded or "{mon}" not in habits.date else re.sub(r"(^|\s)0(\d)", r"\1\2", shown)
 
 
@@ -269,15 +262,16 @@ def _number_shower(format: Format, habits: Locale) -> Callable[[str], str]:
 
 
 def _date_shower(habits: Locale) -> Callable[[str], str]:
-    template, months = habits.date, habits.months
-
     def show(raw: str) -> str:
         if len(raw) != 10 or raw[4] != "-":
             return _show_special(raw)
-        y, mm, dd = raw[:4], raw[5:7], raw[8:]
-        return template.format(y=y, mm=mm, dd=dd, mon=months[int(mm) - 1], d=int(dd), m=int(mm))
+        return _day(raw[:4], raw[5:7], raw[8:], habits)
 
     return show
+
+
+def _day(y: str, mm: str, dd: str, habits: Locale) -> str:
+    return habits.date.format(y=y, mm=mm, dd=dd, mon=habits.months[int(mm) - 1] if habits.months else "")
 
 
 def _datetime_shower(habits: Locale, timezone: str | None) -> Callable[[str], str]:

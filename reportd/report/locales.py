@@ -13,6 +13,7 @@ from functools import lru_cache
 NO_BREAK_SPACE = "\u00a0"
 NARROW_NO_BREAK_SPACE = "\u202f"
 _ENGLISH_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_GERMAN_MONTHS = ("Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt", "Nov", "Dez")
 
 WORDS_EN: Mapping[str, str] = {
     "yes": "yes",
@@ -32,6 +33,12 @@ WORDS_EN: Mapping[str, str] = {
     "and": "and",
     "none": "none",
     "by": "{measure} by {dimension}",
+    "no values": "No values to draw",
+    "chart cut": "The first {shown} of {count} are drawn.",
+    "columns": "columns {first}–{last} of {count}",
+    "thousands": "k",
+    "millions": "M",
+    "billions": "bn",
 }
 
 WORDS_DE: Mapping[str, str] = {
@@ -52,14 +59,21 @@ WORDS_DE: Mapping[str, str] = {
     "and": "und",
     "none": "keine",
     "by": "{measure} nach {dimension}",
+    "no values": "Keine Werte darzustellen",
+    "chart cut": "Dargestellt sind die ersten {shown} von {count}.",
+    "columns": "Spalten {first}–{last} von {count}",
+    "thousands": "\u00a0Tsd.",
+    "millions": "\u00a0Mio.",
+    "billions": "\u00a0Mrd.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Locale:
-    """One locale's habits. `date` is a template over `{d} {dd} {m} {mm} {mon} {y}`; `excel_date` the same for a sheet.
+    """One locale's habits. `date` is a template over `{dd} {mm} {mon} {y}`; `excel_date` the same for a sheet.
 
-    `percent` is what stands between a number and its percent sign. `clock24` is False where people write 2:05 pm.
+    `percent` is what stands between a number and its percent sign. `clock24` is False where people write 2:05 pm. `months`
+    are short names, empty where this table does not know them (a chart's axis then has numbers).
     """
 
     tag: str
@@ -80,13 +94,19 @@ class Locale:
 
 
 def _dotted(
-    tag: str, *, group: str = ".", words: Mapping[str, str] = WORDS_EN, percent: str = NO_BREAK_SPACE
+    tag: str,
+    *,
+    group: str = ".",
+    decimal: str = ",",
+    percent: str = NO_BREAK_SPACE,
+    words: Mapping[str, str] = WORDS_EN,
+    months: tuple[str, ...] = (),
 ) -> Locale:
-    return Locale(tag, group, ",", percent, "{dd}.{mm}.{y}", "dd.mm.yyyy", words=words)
+    return Locale(tag, group, decimal, percent, "{dd}.{mm}.{y}", "dd.mm.yyyy", months=months, words=words)
 
 
 def _slashed(tag: str, *, group: str, percent: str = NO_BREAK_SPACE) -> Locale:
-    return Locale(tag, group, ",", percent, "{dd}/{mm}/{y}", "dd/mm/yyyy")
+    return Locale(tag, group, ",", percent, "{dd}/{mm}/{y}", "dd/mm/yyyy", months=())
 
 
 _LOCALES: Mapping[str, Locale] = {
@@ -95,14 +115,14 @@ _LOCALES: Mapping[str, Locale] = {
         Locale("en"),
         Locale("en-US", date="{mon} {dd}, {y}", excel_date="[$-409]mmm dd, yyyy", clock24=False, letter=True),
         Locale("en-CA", date="{y}-{mm}-{dd}", excel_date="yyyy-mm-dd", letter=True),
-        _dotted("de", words=WORDS_DE),
-        Locale("de-CH", "’", ".", "", "{dd}.{mm}.{y}", "dd.mm.yyyy", words=WORDS_DE),
+        _dotted("de", words=WORDS_DE, months=_GERMAN_MONTHS),
+        _dotted("de-CH", group="’", decimal=".", percent="", words=WORDS_DE, months=_GERMAN_MONTHS),
         _slashed("fr", group=NARROW_NO_BREAK_SPACE, percent=NARROW_NO_BREAK_SPACE),
         _slashed("es", group="."),
         _slashed("it", group=".", percent=""),
         _slashed("pt", group=".", percent=""),
-        Locale("nl", ".", ",", "", "{dd}-{mm}-{y}", "dd-mm-yyyy"),
-        Locale("sv", NO_BREAK_SPACE, ",", NO_BREAK_SPACE, "{y}-{mm}-{dd}", "yyyy-mm-dd"),
+        Locale("nl", ".", ",", "", "{dd}-{mm}-{y}", "dd-mm-yyyy", months=()),
+        Locale("sv", NO_BREAK_SPACE, ",", NO_BREAK_SPACE, "{y}-{mm}-{dd}", "yyyy-mm-dd", months=()),
         _dotted("da"),
         _dotted("nb", group=NO_BREAK_SPACE),
         _dotted("fi", group=NO_BREAK_SPACE),

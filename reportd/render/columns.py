@@ -1,0 +1,148 @@
+"""Columns as their values make them: one pass over a spool finds decimals, totals, NULLs and widths.
+
+The wire tells no scale and the types tell no width, so the rows have to be looked at; a column at a time in batches,
+which keeps memory constant and most of the work inside C.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
+from itertools import islice
+from pathlib import Path
+
+from reportd.report.document import Column, Format
+from reportd.report.formats import align_of, display_number, displayer, format_for, title_of
+from reportd.spool import Spooled, read
+
+BATCH_ROWS = 1000
+SAMPLE_EVERY = 25
+COMPUTED_SCALE = 6  # more decimals than this were never typed in: they come from a division
+WIDTH_MAX = 60
+WIDTH_QUANTILE = 0.98
+
+# Doubles reach 1e±308: sums of them need some 650 digits to be exact. A sum that needs more is no quantity.
+_EXACT = Context(prec=1000, traps=[])
+_NOT_SUMMED = re.compile(
+    r"(.*_)?(avg|average|mean|median|min|max|rank|position|age|score|grade|ratio|percentile|price|balance|stock|level"
+    r"|index|lat|lon|latitude|longitude|month|week|day|quarter|hour|p\d\d)"
+    r"|(avg|average|mean|median|min|max|p\d\d|unit|first|last|running|cumulative)_.*|.*_per_.*",
+    re.IGNORECASE,
+)
+
+
+def summable(name: str, format: Format) -> bool:
+    """Whether the sum of a column means something: quantities yes; averages, rates, ranks, prices, identifiers no."""
+    return format.kind in ("integer", "number") and not _NOT_SUMMED.fullmatch(name.lower().replace(" ", "_"))
+
+
+def measure(spooled: Spooled, path: Path, *, locale: str, timezone: str) -> tuple[Column, ...]:
+    """The columns of a spooled query, from one streaming pass over `path`.
+
+    `total` is set on every column whose values are all finite numbers and that `summable` allows, also for a single
+    row; whether it is shown is `Table.totals`'. An empty spool gives columns without totals.
+    """
+    sums = [_Sum(column.name, format_for(column.name, column.type, timezone=timezone)) for column in spooled.columns]
+    for number, batch in enumerate(_batches(read(path))):
+        for state, values in zip(sums, zip(*batch, strict=True), strict=True):
+            state.add(values, sample=number == 0 or number % SAMPLE_EVERY == 0)
+    return tuple(
+        _column(state, index=index, type_name=column.type, locale=locale)
+        for index, (state, column) in enumerate(zip(sums, spooled.columns, strict=True))
+    )
+
+
+class _Sum:
+    """What one column's values have shown so far."""
+
+    def __init__(self, name: str, format: Format) -> None:
+        self.name = name
+        self.format = format
+        self.numeric = format.kind in ("integer", "number", "percent")
+        self.total: Decimal | None = Decimal(0) if summable(name, format) else None
+        self.count = 0
+        self.nulls = 0
+        self.scale = 0
+        self.peak = Decimal(0)
+        self.longest = ""
+        self.sample: list[str] = []
+
+    def add(self, values: Sequence[str | None], *, sample: bool) -> None:
+        present = [value for value in values if value is not None]
+        self.count += len(present)
+        self.nulls += len(values) - len(present)
+        if sample:
+            self.sample += present
+        if self.numeric and present:
+            self._add_numbers(present)
+
+    def _add_numbers(self, present: list[str]) -> None:
+        self.longest = max(self.longest, max(present, key=len), key=len)
+        try:
+            numbers = [Decimal(value) for value in present]
+        except InvalidOperation:
+            self.total = None
+            return
+        finite = [number for number in numbers if number.is_finite()]
+        if len(finite) < len(numbers):
+            self.total = None
+        if not finite:
+            return
+        self.peak = max(self.peak, *map(abs, finite))
+        if self.format.kind != "integer":
+            # A double in exponent form (1.5e-07) has a scale like any other decimal.
+            self.scale = max(self.scale, -min(int(n.as_tuple().exponent) for n in finite))
+        if self.total is not None:
+            with localcontext(_EXACT) as context:
+                total = sum(finite, start=self.total)
+                self.total = None if context.flags[Inexact] else total
+
+
+def _column(state: _Sum, *, index: int, type_name: str, locale: str) -> Column:
+    format = replace(state.format, decimals=_decimals(state))
+    total = state.total if state.count else None
+    title = title_of(state.name)
+    return Column(
+        name=state.name,
+        title=title,
+        index=index,
+        type=type_name,
+        format=format,
+        align=align_of(format, type_name),
+        width=max(_width(state, format, total=total, locale=locale), *(len(word) for word in title.split() or [""]), 1),
+        total=total,
+        nulls=state.nulls,
+    )
+
+
+def _decimals(state: _Sum) -> int:
+    match state.format.kind:
+        case "number":
+            if state.scale <= COMPUTED_SCALE:
+                return max(state.scale, 0)
+            return 2 if state.peak >= 1 or not state.peak else min(COMPUTED_SCALE, 1 - state.peak.adjusted())
+        case "percent":
+            if state.peak and state.peak < Decimal("0.01"):
+                return 2
+            return 0 if state.scale <= 2 else 1
+        case _:
+            return 0
+
+
+def _width(state: _Sum, format: Format, *, total: Decimal | None, locale: str) -> int:
+    """Characters that the values need: the widest for numbers, the 98th percentile of the sample for text."""
+    if not state.count:
+        return 1
+    show = displayer(format, locale)
+    if state.numeric:
+        sum_width = len(display_number(total, format, locale)) if total is not None else 0
+        return max(sum_width, len(show(state.longest)))
+    widths = sorted(max(map(len, show(value).split("\n"))) for value in state.sample)
+    return min(WIDTH_MAX, widths[min(len(widths) - 1, int(len(widths) * WIDTH_QUANTILE))])
+
+
+def _batches(rows: Iterator[list[str | None]]) -> Iterator[list[list[str | None]]]:
+    while batch := list(islice(rows, BATCH_ROWS)):
+        yield batch
