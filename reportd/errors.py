@@ -5,7 +5,11 @@ An error's `code` is public: it lands in `jobs.error->>'code'`, in logs and in m
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
+
+# No room: the disk, the user's quota, or the process's own limit on file sizes.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class ReportdError(Exception):
@@ -143,3 +147,10 @@ class CrashLoop(ReportdError):
 
     code = "crash-loop"
     retryable = False
+
+
+def disk_error(error: OSError, *, doing: str) -> ReportdError:
+    """`error` of a file operation as ours: StoreFull where room is what lacks; `doing` says what it was for."""
+    if error.errno in _FULL:
+        return StoreFull(f"no room left while {doing}: {error.strerror}", path=error.filename)
+    return ReportdError(f"failed while {doing}: {error}", path=error.filename)
