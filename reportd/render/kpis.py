@@ -52,9 +52,8 @@ def _companions(columns: Sequence[Column]) -> dict[str, dict[str, Column]]:
 def _tile(column: Column, row: Sequence[str | None], companions: dict[str, Column], *, locale: str) -> Kpi:
     raw = row[column.index]
     value = parse(raw, column.type)
-    shown = (
-        value if isinstance(value, int | Decimal | str) and not isinstance(value, bool) else _text(raw, column, locale)
-    )
+    # What is no number stays the spool's text, which `formats.display` shows like any cell.
+    shown = value if isinstance(value, int | Decimal) and not isinstance(value, bool) else raw
     delta, delta_format, label = _delta(value, row, column, companions, locale=locale)
     return Kpi(column.title, shown, column.format, delta, delta_format, label)
 

@@ -72,8 +72,8 @@ WORDS_DE: Mapping[str, str] = {
 class Locale:
     """One locale's habits. `date` is a template over `{dd} {mm} {mon} {y}`; `excel_date` the same for a sheet.
 
-    `percent` is what stands between a number and its percent sign. `clock24` is False where people write 2:05 pm. `months`
-    are short names, empty where this table does not know them (a chart's axis then has numbers).
+    `percent` is what stands between a number and its percent sign. `clock24` is False where people write 2:05 pm.
+    `months` are short names, empty where this table does not know them (a chart's axis then has numbers).
     """
 
     tag: str
