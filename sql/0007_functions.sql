@@ -1,0 +1,297 @@
+-- What any client may call: order, cancel, retry, release, pause, resume, why, stats, run_now.
+--
+-- Those that write to rows which applications may not write are SECURITY DEFINER and open to nobody but the owner;
+-- `reportd grants` prints who else should have them.
+
+create function reportd.enqueue(
+  kind text,
+  params jsonb default '{}',
+  formats text[] default null,
+  name text default null,
+  queue text default null,
+  priority integer default null,
+  run_at timestamptz default null,
+  max_attempts integer default null,
+  timeout_s double precision default null,
+  unique_key text default null,
+  deliver jsonb default '[]',
+  template text default null,
+  requested_by text default null,
+  department text default null,
+  tenant text default null,
+  metadata jsonb default '{}'
+) returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  job_id bigint;
+begin
+  if enqueue.priority not between -9 and 9 then
+    perform reportd.refuse('priority', format('%s is not between -9 and 9', enqueue.priority), 'Higher goes first; 0 is usual.');
+  end if;
+  loop
+    insert into reportd.jobs (
+      kind, params, formats, name, queue, priority, run_at, max_attempts, timeout_s, unique_key, deliver, template,
+      requested_by, department, tenant, metadata
+    ) values (
+      enqueue.kind, enqueue.params, enqueue.formats, enqueue.name, enqueue.queue, enqueue.priority::smallint, enqueue.run_at,
+      enqueue.max_attempts, enqueue.timeout_s, enqueue.unique_key, enqueue.deliver, enqueue.template, enqueue.requested_by,
+      enqueue.department, enqueue.tenant, enqueue.metadata
+    )
+    on conflict (active_key) where active_key is not null do nothing
+    returning id into job_id;
+    exit when job_id is not null;
+    select id into job_id from reportd.jobs where active_key = enqueue.unique_key;
+    exit when job_id is not null;
+    -- The job that had the key has ended between the two statements: try again.
+  end loop;
+  return job_id;
+end $$;
+comment on function reportd.enqueue is
+  'Orders a job and returns its id; with a unique_key that an unfinished job has, that job''s id and nothing new.';
+
+create function reportd.no_job(id bigint) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  raise exception 'there is no job %', id using errcode = 'no_data_found', hint = 'It may have been deleted by age: see the queue''s retention.';
+end $$;
+comment on function reportd.no_job(bigint) is 'Ends a call that names a job which does not exist.';
+
+create function reportd.cancel(id bigint) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  job reportd.jobs;
+begin
+  select * into job from reportd.jobs j where j.id = cancel.id for update;
+  if not found then
+    perform reportd.no_job(cancel.id);
+  end if;
+  if job.outcome is not null then
+    return job.status;
+  end if;
+  if job.status = 'running' then
+    if job.cancel_requested_at is null then
+      update reportd.jobs j set cancel_requested_at = clock_timestamp() where j.id = cancel.id;
+      perform reportd.wake();
+    end if;
+    return 'running';
+  end if;
+  update reportd.jobs j
+    set outcome = 'cancelled', finished_at = clock_timestamp(), ready = false, active_key = null, cancel_requested_at = clock_timestamp()
+    where j.id = cancel.id;
+  insert into reportd.tallies (queue, outcome, jobs) values (job.queue, 'cancelled', 1);
+  return 'cancelled';
+end $$;
+comment on function reportd.cancel(bigint) is
+  'Ends a waiting job as cancelled, and asks a running one to stop (within 2 s, leaving no file). Returns the status: cancelled, running (it was asked), or how it had ended already.';
+
+create function reportd.retry(id bigint) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  job reportd.jobs;
+begin
+  select * into job from reportd.jobs j where j.id = retry.id for update;
+  if not found then
+    perform reportd.no_job(retry.id);
+  end if;
+  if job.outcome is null or job.outcome = 'completed' then
+    raise exception 'job % is %: only a failed or cancelled job can be retried', retry.id, job.status using
+      errcode = 'object_not_in_prerequisite_state',
+      hint = case when job.outcome = 'completed' then 'Order a new job with the same params.' else 'reportd.release(id) makes an unfinished job run now.' end;
+  end if;
+  if exists (select from reportd.jobs j where j.active_key = job.unique_key) then
+    raise exception 'job % can''t be retried: another unfinished job has its unique_key %', retry.id, to_json(job.unique_key) using
+      errcode = 'unique_violation', hint = 'Wait for that job, or cancel it.';
+  end if;
+  update reportd.jobs j
+    set outcome = null, finished_at = null, ready = true, worker = null, active_key = unique_key, cancel_requested_at = null,
+        failures = 0, crashes = 0, step = null, percent = 0, message = null, eta = null, started_at = null,
+        run_at = reportd.due(0)
+    where j.id = retry.id;
+  perform reportd.wake();
+  return 'pending';
+end $$;
+comment on function reportd.retry(bigint) is
+  'Makes a failed or cancelled job pending again, with fresh budgets and the same params. Returns the status.';
+
+create function reportd.release(id bigint) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  job reportd.jobs;
+begin
+  select * into job from reportd.jobs j where j.id = release.id for update;
+  if not found then
+    perform reportd.no_job(release.id);
+  end if;
+  if job.outcome is not null then
+    return job.status;
+  end if;
+  -- A new attempt number is not needed: the worker's writes look for ready = false and its own id.
+  update reportd.jobs j
+    set ready = true, worker = null, step = null, percent = 0, message = null, eta = null, started_at = null,
+        cancel_requested_at = null, run_at = reportd.due(0)
+    where j.id = release.id;
+  perform reportd.wake();
+  return 'pending';
+end $$;
+comment on function reportd.release(bigint) is
+  'Makes an unfinished job due now: takes a running one from its worker, which then writes nothing more, and does not wait for a later run_at. No budget is spent. Returns the status.';
+
+create function reportd.due(delay_s double precision) returns timestamptz
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  -- The id before the clock: see the trigger of jobs.
+  perform pg_current_xact_id();
+  return clock_timestamp() + make_interval(secs => delay_s);
+end $$;
+comment on function reportd.due(double precision) is 'The run_at of a job that shall be claimed after delay_s seconds.';
+
+create function reportd.settle(claim bigint, job_id bigint) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  others bigint[];
+begin
+  update reportd.claims c set jobs = array_remove(c.jobs, job_id) where c.id = claim returning c.jobs into others;
+  if others = '{}' then
+    delete from reportd.claims c where c.id = claim;
+  end if;
+end $$;
+comment on function reportd.settle(bigint, bigint) is 'Takes a finished job off its claim, and drops the claim with its last job.';
+
+create function reportd.pause(queue text) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  insert into reportd.queues (name, paused_at) values (pause.queue, clock_timestamp())
+  on conflict (name) do update set paused_at = coalesce(queues.paused_at, excluded.paused_at)
+$$;
+comment on function reportd.pause(text) is 'Stops claims from a queue. What runs goes on; new jobs are accepted and wait.';
+
+create function reportd.resume(queue text) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  update reportd.queues set paused_at = null where name = resume.queue;
+  select reportd.wake();
+$$;
+comment on function reportd.resume(text) is 'Lets a paused queue run again.';
+
+create function reportd.why(id bigint) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  job reportd.jobs;
+  host record;
+  ahead bigint;
+  waits_for text;
+  message text;
+begin
+  select * into job from reportd.jobs j where j.id = why.id;
+  if not found then
+    perform reportd.no_job(why.id);
+  end if;
+  if job.status = 'running' then
+    select w.host, w.pid, w.lease_until into host from reportd.workers w where w.id = job.worker;
+    message := format('running on %s, attempt %s, %s at %s %%', coalesce(host.host || ' pid ' || host.pid, 'a worker that is gone'),
+      job.attempt, coalesce(job.step, 'starting'), job.percent);
+    if job.cancel_requested_at is not null then
+      waits_for := 'worker';
+      message := message || ', asked to stop';
+    elsif host.lease_until < clock_timestamp() or host.host is null then
+      waits_for := 'rescue';
+      message := message || '; its worker has not been heard of, another will take it over';
+    end if;
+  elsif job.outcome is not null then
+    message := format('%s at %s', job.status, job.finished_at) || coalesce(': ' || (job.error ->> 'message'), '');
+  elsif exists (select from reportd.queues q where q.name = job.queue and q.paused_at is not null) then
+    waits_for := 'pause';
+    message := format('queue %s is paused: select reportd.resume(%L)', job.queue, job.queue);
+  elsif job.run_at > clock_timestamp() then
+    waits_for := 'run_at';
+    message := format('not before %s', job.run_at)
+      || case when job.failures > 0 then format(', after failure %s: %s', job.failures, job.error ->> 'message') else '' end;
+  elsif not exists (select from reportd.workers w where job.kind = any (w.kinds) and w.lease_until > clock_timestamp()) then
+    waits_for := 'worker';
+    message := format('no running daemon has kind %s: start one, or see reportd kinds', job.kind);
+  else
+    select count(*) into ahead from (
+      select from reportd.jobs j
+      where j.ready and j.queue = job.queue and j.run_at <= clock_timestamp()
+        and (j.priority > job.priority or (j.priority = job.priority and (j.run_at, j.id) < (job.run_at, job.id)))
+      limit 10000
+    ) counted;
+    waits_for := 'turn';
+    message := case ahead when 0 then 'next in its queue' else format('%s ahead in queue %s', ahead, job.queue) end;
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'job', job.id, 'status', job.status, 'waits_for', waits_for, 'position', ahead + 1, 'message', message
+  ));
+end $$;
+comment on function reportd.why(bigint) is
+  'Why a job is where it is: status, waits_for (pause, run_at, worker, turn, rescue), position (counted up to 10,000) and a sentence.';
+
+create function reportd.stats(queue text default null)
+returns table (queue text, waiting bigint, delayed bigint, active bigint, completed bigint, failed bigint, cancelled bigint, oldest timestamptz, paused boolean)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  with recursive waiting_in (queue) as (
+    (select j.queue from reportd.jobs j where j.ready order by j.queue limit 1)
+    union all
+    select (select j.queue from reportd.jobs j where j.ready and j.queue > w.queue order by j.queue limit 1)
+    from waiting_in w where w.queue is not null
+  ),
+  held (queue, jobs) as (
+    select j.queue, count(*) from reportd.claims c, unnest(c.jobs) held_id join reportd.jobs j on j.id = held_id
+    where j.worker = c.worker and j.outcome is null and not j.ready group by j.queue
+  ),
+  ended (queue, completed, failed, cancelled) as (
+    select t.queue, sum(t.jobs) filter (where t.outcome = 'completed'), sum(t.jobs) filter (where t.outcome = 'failed'),
+           sum(t.jobs) filter (where t.outcome = 'cancelled')
+    from reportd.tallies t group by t.queue
+  ),
+  named (queue) as (
+    select w.queue from waiting_in w where w.queue is not null
+    union select h.queue from held h union select e.queue from ended e union select q.name from reportd.queues q
+  )
+  select n.queue::text,
+    (select count(*) from (select from reportd.jobs j where j.ready and j.queue = n.queue and j.run_at <= statement_timestamp() limit 10000) due),
+    (select count(*) from (select from reportd.jobs j where j.ready and j.queue = n.queue and j.run_at > statement_timestamp() limit 10000) later),
+    coalesce(h.jobs, 0), coalesce(e.completed, 0)::bigint, coalesce(e.failed, 0)::bigint, coalesce(e.cancelled, 0)::bigint,
+    (select min(j.run_at) from reportd.jobs j where j.ready and j.queue = n.queue and j.run_at <= statement_timestamp()),
+    q.paused_at is not null
+  from named n
+  left join held h on h.queue = n.queue
+  left join ended e on e.queue = n.queue
+  left join reportd.queues q on q.name = n.queue
+  where stats.queue is null or n.queue = stats.queue
+  order by 1
+$$;
+comment on function reportd.stats(text) is
+  'Per queue: waiting (pending and due) and delayed (pending, later), each counted up to 10,000; active (running); completed, failed and cancelled (running totals); oldest (run_at of the longest waiting).';
+
+create function reportd.run_now(schedule text) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  plan reportd.schedules;
+  moment timestamptz := clock_timestamp();
+  job_id bigint;
+begin
+  select * into plan from reportd.schedules s where s.name = run_now.schedule for update;
+  if not found then
+    raise exception 'there is no schedule %', to_json(run_now.schedule) using errcode = 'no_data_found',
+      hint = coalesce(format('Did you mean %s?', to_json(reportd.nearest(run_now.schedule, array(select s.name::text from reportd.schedules s)))),
+        'See reportd.schedules.');
+  end if;
+  insert into reportd.jobs (kind, template, params, formats, deliver, queue, priority, requested_by, department, tenant, schedule_id, slot)
+  values (plan.kind, plan.template, plan.params, plan.formats, plan.deliver, plan.queue, plan.priority, plan.requested_by, plan.department,
+    plan.tenant, plan.id, moment)
+  returning id into job_id;
+  insert into reportd.occurrences (schedule_id, slot, outcome, reason, job_id) values (plan.id, moment, 'ran', 'run_now', job_id);
+  update reportd.schedules s set last_run_at = moment, last_job_id = job_id, run_count = run_count + 1 where s.id = plan.id;
+  return job_id;
+end $$;
+comment on function reportd.run_now(text) is 'Orders a schedule''s job now, beside its plan, and returns the job''s id.';
+
+revoke execute on function
+  reportd.cancel(bigint), reportd.retry(bigint), reportd.release(bigint), reportd.pause(text), reportd.resume(text),
+  reportd.why(bigint), reportd.stats(text), reportd.run_now(text), reportd.settle(bigint, bigint)
+from public;
