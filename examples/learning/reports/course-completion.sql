@@ -15,7 +15,7 @@
 -- [params.min_enrolments]
 -- type    = "int"
 -- default = 1
--- minimum = 1
+-- min     = 1
 -- title   = "Enrolments from"
 -- ///
 

@@ -18,8 +18,8 @@
 -- [params.min_progress]
 -- type    = "int"
 -- default = 0
--- minimum = 0
--- maximum = 100
+-- min     = 0
+-- max     = 100
 -- title   = "Progress from (%)"
 -- ///
 
