@@ -50,10 +50,10 @@ create table reportd.attempts (
   ended_at timestamptz not null default clock_timestamp(),
   outcome text not null check (outcome in ('completed', 'failed', 'crashed', 'cancelled', 'released')),
   error jsonb,
-  exit_signal text,
+  signal text,
   cpu_s double precision,
-  peak_rss_bytes bigint,
-  stages_s jsonb,
+  peak_bytes bigint,
+  steps_s jsonb,
   primary key (job_id, attempt)
 );
 comment on table reportd.attempts is 'One try of a job, written when it ended. A brief kind''s success at the first try writes none.';
@@ -64,10 +64,10 @@ comment on column reportd.attempts.started_at is 'When the handler started; NULL
 comment on column reportd.attempts.ended_at is 'When the end was written.';
 comment on column reportd.attempts.outcome is 'completed, failed, crashed (worker or child died), cancelled, or released (given back, nothing spent).';
 comment on column reportd.attempts.error is 'What went wrong: code, message, retryable, attempt, detail.';
-comment on column reportd.attempts.exit_signal is 'Signal that ended the child, such as SIGKILL.';
+comment on column reportd.attempts.signal is 'Signal that ended the child, such as SIGKILL.';
 comment on column reportd.attempts.cpu_s is 'CPU seconds of the child.';
-comment on column reportd.attempts.peak_rss_bytes is 'Peak resident memory of the child.';
-comment on column reportd.attempts.stages_s is 'Seconds per stage.';
+comment on column reportd.attempts.peak_bytes is 'Peak resident memory of the child.';
+comment on column reportd.attempts.steps_s is 'Seconds per step.';
 
 create table reportd.checkpoints (
   job_id bigint not null references reportd.jobs on delete cascade,

@@ -1,0 +1,137 @@
+"""Connections to reportd's own database: one way to open them, one error when that fails."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+
+from reportd.db.queries import Connection
+from reportd.errors import ConfigError, DatabaseUnavailable
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+__all__ = ["Connection", "Pool", "connect", "create_pool"]
+
+# asyncpg keeps the plans of this many statements per connection; more than reportd has, so that none is planned twice.
+STATEMENTS = 200
+CONNECT_LIMIT_S = 10.0
+
+# What asyncpg raises when a server can't be reached, refuses, or breaks off.
+UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+async def create_pool(
+    dsn: str,
+    *,
+    min_size: int,
+    max_size: int,
+    application_name: str,
+    statement_cache_size: int = STATEMENTS,
+    timeout_s: float = CONNECT_LIMIT_S,
+) -> Pool:
+    """A pool whose connections read and write `jsonb` as Python values.
+
+    Behind pgbouncer in transaction mode give `statement_cache_size=0`. Errors: DatabaseUnavailable, ConfigError.
+    """
+    with _unavailable(dsn):
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            init=_set_codecs,
+            timeout=timeout_s,
+            server_settings={"application_name": application_name},
+            statement_cache_size=statement_cache_size,
+            max_cached_statement_lifetime=0,
+        )
+
+
+async def connect(
+    dsn: str,
+    *,
+    application_name: str,
+    statement_cache_size: int = STATEMENTS,
+    timeout_s: float = CONNECT_LIMIT_S,
+) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection like the pool's, for its caller to close. Errors: DatabaseUnavailable, ConfigError."""
+    with _unavailable(dsn):
+        connection = await asyncpg.connect(
+            dsn,
+            timeout=timeout_s,
+            server_settings={"application_name": application_name},
+            statement_cache_size=statement_cache_size,
+            max_cached_statement_lifetime=0,
+        )
+        try:
+            await _set_codecs(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+
+def dump_json(value: Any) -> str:
+    """`value` as JSON that `jsonb` holds: it knows no NUL and no lone surrogate, which become U+FFFD and `?`.
+
+    Errors: TypeError, ValueError for what JSON has no form for (NaN, a set, a date).
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if "\\u0000" in text:
+        text = _NUL.sub("\\1\ufffd", text)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+async def _set_codecs(connection: Connection) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=dump_json, decoder=json.loads)
+
+
+@contextmanager
+def _unavailable(dsn: str) -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.ClientConfigurationError as error:
+        raise ConfigError(
+            f"the database's address can't be read: {error}. Write postgresql://user@host:5432/database"
+        ) from error
+    except UNAVAILABLE as error:
+        reason = str(error).splitlines()[0] if str(error) else "no answer in time"
+        raise DatabaseUnavailable(f"no connection to {_address(dsn)}: {reason}. {_remedy(error)}") from error
+
+
+def _address(dsn: str) -> str:
+    """Host, port and database of `dsn`: never its user's password, whatever form it has."""
+    parts = urlsplit(dsn)
+    query = parse_qs(parts.query)
+    host = query.get("host", [parts.netloc.rpartition("@")[2]])[0] or "the local server"
+    return f"{host}{parts.path.rstrip('/')}" if parts.scheme else "the database"
+
+
+def _remedy(error: BaseException) -> str:
+    match error:
+        case asyncpg.InvalidPasswordError():
+            return "Check the password, or the file that holds it."
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return "Check the user, and the server's pg_hba.conf."
+        case asyncpg.InvalidCatalogNameError():
+            return "Make it with: createdb NAME."
+        case asyncpg.TooManyConnectionsError():
+            return "Raise max_connections, or put pgbouncer before the server."
+        case asyncpg.CannotConnectNowError():
+            return "The server is starting or stopping: wait."
+        case _:
+            return "Check that the server runs and that host and port are right."
