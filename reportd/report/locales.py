@@ -34,6 +34,8 @@ WORDS_EN: Mapping[str, str] = {
     "none": "none",
     "by": "{measure} by {dimension}",
     "no values": "No values to draw",
+    "alt": "{title}: {count} values, from {low} to {high}",
+    "points": "pp",
     "chart cut": "The first {shown} of {count} are drawn.",
     "columns": "columns {first}–{last} of {count}",
     "thousands": "k",
@@ -60,6 +62,8 @@ WORDS_DE: Mapping[str, str] = {
     "none": "keine",
     "by": "{measure} nach {dimension}",
     "no values": "Keine Werte darzustellen",
+    "alt": "{title}: {count} Werte, von {low} bis {high}",
+    "points": "%-Pkt.",
     "chart cut": "Dargestellt sind die ersten {shown} von {count}.",
     "columns": "Spalten {first}–{last} von {count}",
     "thousands": "\u00a0Tsd.",
@@ -70,7 +74,8 @@ WORDS_DE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Locale:
-    """One locale's habits. `date` is a template over `{dd} {mm} {mon} {y}`; `excel_date` the same for a sheet.
+    """One locale's habits. `date` is a template over `{dd} {mm} {mon} {y}`, `day` one
+    over `{d} {dd} {mm} {mon}` for the axis of a chart, `excel_date` the date's number format in a sheet.
 
     `percent` is what stands between a number and its percent sign. `clock24` is False where people write 2:05 pm.
     `months` are short names, empty where this table does not know them (a chart's axis then has numbers).
@@ -81,6 +86,7 @@ class Locale:
     decimal: str = "."
     percent: str = ""
     date: str = "{dd} {mon} {y}"
+    day: str = "{d} {mon}"
     excel_date: str = "[$-409]dd mmm yyyy"
     clock24: bool = True
     months: tuple[str, ...] = _ENGLISH_MONTHS
@@ -102,27 +108,35 @@ def _dotted(
     words: Mapping[str, str] = WORDS_EN,
     months: tuple[str, ...] = (),
 ) -> Locale:
-    return Locale(tag, group, decimal, percent, "{dd}.{mm}.{y}", "dd.mm.yyyy", months=months, words=words)
+    day = "{d}. {mon}" if months else "{dd}.{mm}."
+    return Locale(tag, group, decimal, percent, "{dd}.{mm}.{y}", day, "dd.mm.yyyy", months=months, words=words)
 
 
 def _slashed(tag: str, *, group: str, percent: str = NO_BREAK_SPACE) -> Locale:
-    return Locale(tag, group, ",", percent, "{dd}/{mm}/{y}", "dd/mm/yyyy", months=())
+    return Locale(tag, group, ",", percent, "{dd}/{mm}/{y}", "{dd}/{mm}", "dd/mm/yyyy", months=())
 
 
 _LOCALES: Mapping[str, Locale] = {
     locale.tag: locale
     for locale in (
         Locale("en"),
-        Locale("en-US", date="{mon} {dd}, {y}", excel_date="[$-409]mmm dd, yyyy", clock24=False, letter=True),
-        Locale("en-CA", date="{y}-{mm}-{dd}", excel_date="yyyy-mm-dd", letter=True),
+        Locale(
+            "en-US",
+            date="{mon} {dd}, {y}",
+            day="{mon} {d}",
+            excel_date="[$-409]mmm dd, yyyy",
+            clock24=False,
+            letter=True,
+        ),
+        Locale("en-CA", date="{y}-{mm}-{dd}", day="{mon} {d}", excel_date="yyyy-mm-dd", letter=True),
         _dotted("de", words=WORDS_DE, months=_GERMAN_MONTHS),
         _dotted("de-CH", group="’", decimal=".", percent="", words=WORDS_DE, months=_GERMAN_MONTHS),
         _slashed("fr", group=NARROW_NO_BREAK_SPACE, percent=NARROW_NO_BREAK_SPACE),
         _slashed("es", group="."),
         _slashed("it", group=".", percent=""),
         _slashed("pt", group=".", percent=""),
-        Locale("nl", ".", ",", "", "{dd}-{mm}-{y}", "dd-mm-yyyy", months=()),
-        Locale("sv", NO_BREAK_SPACE, ",", NO_BREAK_SPACE, "{y}-{mm}-{dd}", "yyyy-mm-dd", months=()),
+        Locale("nl", ".", ",", "", "{dd}-{mm}-{y}", "{dd}-{mm}", "dd-mm-yyyy", months=()),
+        Locale("sv", NO_BREAK_SPACE, ",", NO_BREAK_SPACE, "{y}-{mm}-{dd}", "{mm}-{dd}", "yyyy-mm-dd", months=()),
         _dotted("da"),
         _dotted("nb", group=NO_BREAK_SPACE),
         _dotted("fi", group=NO_BREAK_SPACE),

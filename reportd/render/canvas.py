@@ -1,0 +1,85 @@
+"""A drawing surface that becomes one `<svg>`: lines, bars, curves, dots and words, in points from the top left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from reportd.render.fonts import FAMILY, SEMIBOLD, width_em
+
+PALETTE = ("#1f5c99", "#e69f3c", "#7d8794", "#9ccbe0", "#5b3a7e", "#c05a7a")
+DASHES = ("", "5 2", "1.5 1.5", "7 2 1.5 2", "3 3", "9 3")
+INK, QUIET, HAIR = "#1c232b", "#56606b", "#d5dae0"
+SIZE = 7.5
+"""Size of every word, in points."""
+
+
+def color_of(number: int) -> str:
+    """The colour of the `number`th measure."""
+    return PALETTE[number % len(PALETTE)]
+
+
+def dash_of(number: int) -> str:
+    """The dashes of the `number`th measure's line, so that it can be told without colour."""
+    return DASHES[number % len(DASHES)]
+
+
+def width_of(text: str, *, bold: bool = False) -> float:
+    """How wide `text` stands in a drawing, in points."""
+    return width_em(text, bold=bold) * SIZE
+
+
+@dataclass(slots=True)
+class Canvas:
+    """The elements of one drawing, in order; `title` is what a screen reader says."""
+
+    width: float
+    height: float
+    title: str
+    parts: list[str] = field(default_factory=list)
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, *, color: str = HAIR, weight: float = 0.5) -> None:
+        where = f'x1="{_short(x1)}" y1="{_short(y1)}" x2="{_short(x2)}" y2="{_short(y2)}"'
+        self.parts.append(f'<line {where} stroke="{color}" stroke-width="{_short(weight)}"/>')
+
+    def bar(self, x: float, y: float, width: float, height: float, color: str) -> None:
+        where = f'x="{_short(x)}" y="{_short(y)}" width="{_short(width)}" height="{_short(height)}"'
+        self.parts.append(f'<rect class="bar" {where} fill="{color}"/>')
+
+    def key(self, x: float, y: float, size: float, color: str) -> None:
+        self.parts.append(
+            f'<rect x="{_short(x)}" y="{_short(y)}" width="{_short(size)}" height="{_short(size)}" fill="{color}"/>'
+        )
+
+    def curve(self, points: Sequence[tuple[float, float]], color: str, dash: str) -> None:
+        path = "L".join(f"{_short(x)} {_short(y)}" for x, y in points)
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        style = f'fill="none" stroke="{color}" stroke-width="1.4" stroke-linejoin="round" stroke-linecap="round"'
+        self.parts.append(f'<path class="line" d="M{path}" {style}{dashed}/>')
+
+    def dot(self, x: float, y: float, color: str, radius: float) -> None:
+        self.parts.append(
+            f'<circle class="dot" cx="{_short(x)}" cy="{_short(y)}" r="{_short(radius)}" fill="{color}"/>'
+        )
+
+    def text(
+        self, x: float, y: float, text: str, *, anchor: str = "start", color: str = QUIET, bold: bool = False
+    ) -> None:
+        weight = f' font-weight="{SEMIBOLD}"' if bold else ""
+        where = f'x="{_short(x)}" y="{_short(y)}" text-anchor="{anchor}"'
+        self.parts.append(f'<text {where} fill="{color}"{weight}>{escape(text)}</text>')
+
+    def svg(self) -> str:
+        """The finished element; text that a reader can select, and a title for one who listens."""
+        width, height = _short(self.width), _short(self.height)
+        size = f'width="{width}pt" height="{height}pt" viewBox="0 0 {width} {height}"'
+        family = f'font-family="{FAMILY}, sans-serif" font-size="{_short(SIZE)}"'
+        title = f"<title>{escape(self.title)}</title>"
+        return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size} {family}>{title}{"".join(self.parts)}</svg>'
+
+
+def _short(value: float) -> str:
+    """Two decimals are finer than any printer; `-0` would only make files differ."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
