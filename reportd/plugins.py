@@ -1,0 +1,112 @@
+"""What is installed and what lies in the report directories, by name. A broken report is named, not fatal.
+
+Formats and kinds come by entry points, our own like anybody's; a report is a `.sql` file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from reportd.errors import ConfigError, ReportError
+from reportd.report import sqlfile
+from reportd.report.definition import Report, ReportSource
+from reportd.report.fault import fault
+
+SOURCE_BYTES_MAX = 1024 * 1024
+"""No report is longer than this; its text travels to every render."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A report that can't be used. `name` is a legal kind name always, also where the file's own is not."""
+
+    name: str
+    path: str
+    error: ReportError
+
+
+LoadedReport = Report | Broken
+
+
+def formats() -> Mapping[str, str]:
+    """The installed renderers: format → `module:class`. Nothing is imported: render children do that.
+
+    Raises ConfigError if two packages offer different ones under one name.
+    """
+    return _places("reportd.formats")
+
+
+def kinds() -> Mapping[str, str]:
+    """The installed kinds of job: name → `module:class`. Raises ConfigError as `formats` does."""
+    return _places("reportd.kinds")
+
+
+def reports(directories: Sequence[Path]) -> list[LoadedReport]:
+    """Every `*.sql` file right inside `directories`, read and parsed, in order of name.
+
+    Files of one name in two directories are one Broken report: none of them is obeyed. Raises ConfigError for a
+    directory that can't be listed.
+    """
+    by_name: dict[str, list[LoadedReport]] = {}
+    for path in _files(directories):
+        loaded = _load(path)
+        by_name.setdefault(loaded.name, []).append(loaded)
+    return [_the_only(name, found) for name, found in sorted(by_name.items())]
+
+
+def _places(group: str) -> dict[str, str]:
+    places: dict[str, str] = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        other = places.setdefault(entry.name, entry.value)
+        if other != entry.value:
+            raise ConfigError(f"Two packages offer {entry.name!r} in {group}: {other} and {entry.value}; uninstall one")
+    return places
+
+
+def _files(directories: Sequence[Path]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for directory in directories:
+        if directory.resolve() in seen:
+            continue
+        seen.add(directory.resolve())
+        try:
+            entries = sorted(directory.iterdir())
+        except OSError as error:
+            raise ConfigError(f"The report directory {directory} can't be read: {error.strerror}") from error
+        # Hidden ones are what editors keep beside the file that is being written.
+        yield from (path for path in entries if path.suffix == ".sql" and path.name[0] != "." and not path.is_dir())
+
+
+def _load(path: Path) -> LoadedReport:
+    try:
+        return sqlfile.parse(ReportSource(sqlfile.kind_name(path.name), {path.name: _read(path)}, str(path)))
+    except ReportError as error:
+        name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-")[:63] or "report"
+        return Broken(name, str(path), error)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(SOURCE_BYTES_MAX + 1)
+    except OSError as error:
+        raise fault(str(path), f"can't be read: {error.strerror}") from error
+    if len(data) > SOURCE_BYTES_MAX:
+        raise fault(str(path), f"is larger than {SOURCE_BYTES_MAX // 1024} kB")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise fault(str(path), "is not UTF-8 from here on", line=line) from error
+
+
+def _the_only(name: str, found: list[LoadedReport]) -> LoadedReport:
+    if len(found) == 1:
+        return found[0]
+    paths = [each.path if isinstance(each, Broken) else each.source.path for each in found]
+    message = f"several files are the report {name!r}: {', '.join(paths)}; rename all but one"
+    return Broken(name, paths[0], fault(paths[0], message))

@@ -1,0 +1,302 @@
+"""One template process as the daemon sees it: started, asked for children, and gone together with all of them.
+
+A task's child is known to be reaped once its ENDED frame has come, or once the template is dead and the pipe that it
+shared with its children has reached its end. Nobody is told before that, so what a child could write to may be removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from reportd.errors import ConfigError, LimitExceeded, RenderError
+from reportd.job import Step
+from reportd.render.confine import RenderLimits
+from reportd.render.running import Rendered, Running
+from reportd.render.task import RenderTask
+from reportd.render.wire import Decoder, Frame, Kind, WireError, pack
+
+READY_LIMIT_S = 60.0
+"""How long a template may take to import and warm up."""
+
+OnProgress = Callable[[Step], Awaitable[None] | None]
+
+# A template that does not answer a KILL within this is killed itself, and its children die with it.
+_ANSWER_LIMIT_S = 2.0
+# Private memory that a report needs at the very least beyond what a child starts with.
+_HEADROOM_BYTES = 32 * 2**20
+_STDERR_BYTES = 4096
+# All that a template takes over of the daemon's environment: DSNs and tokens stay behind.
+_INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
+
+
+class RemoteTemplate:
+    """Made by `start`. `unusable` says which formats it can't make, and why."""
+
+    def __init__(self, process: Process, limits: RenderLimits, *, life: int, scratch: Path) -> None:
+        self.pid = process.pid
+        self.unusable: Mapping[str, str] = {}
+        self.gone = asyncio.Event()
+        self._process = process
+        self._limits = limits
+        self._life = life
+        self._scratch = scratch
+        self._running: dict[int, Running] = {}
+        self._numbers = itertools.count(1)
+        self._ready = asyncio.Event()
+        self._data_bytes = 0
+        self._stderr = bytearray()
+
+    @classmethod
+    async def start(
+        cls, *, python: str, formats: Mapping[str, str], limits: RenderLimits, caches: Path | None
+    ) -> RemoteTemplate:
+        """Start a template and wait until it is warm. `caches` is where fontconfig keeps its own between starts.
+
+        Raises RenderError if it does not get that far, ConfigError if `limits` leave a child no room.
+        """
+        scratch = Path(tempfile.mkdtemp(prefix="reportd-render-"))
+        near, far = socket.socketpair()
+        life, shared_life = os.pipe()
+        try:
+            settings = {
+                "daemon": os.getpid(),
+                "socket": far.fileno(),
+                "life": shared_life,
+                "scratch": str(scratch),
+                "formats": dict(formats),
+                "limits": asdict(limits),
+            }
+            process = await asyncio.create_subprocess_exec(
+                *(python, "-P", "-m", "reportd.render.template", json.dumps(settings)),
+                stdin=DEVNULL,
+                stdout=DEVNULL,
+                stderr=PIPE,
+                cwd="/",
+                env=_environment(caches or scratch),
+                pass_fds=(far.fileno(), shared_life),
+                start_new_session=True,  # Ctrl-C at a terminal is for the daemon, which drains
+            )
+        except BaseException as error:
+            near.close()
+            os.close(life)
+            shutil.rmtree(scratch, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise RenderError(f"The render template can't be started with {python}: {error.strerror}") from error
+            raise
+        finally:
+            far.close()
+            os.close(shared_life)
+        template = cls(process, limits, life=life, scratch=scratch)
+        await template._connect(near)
+        try:
+            await template._become_ready()
+        except BaseException:
+            await template.close()
+            raise
+        return template
+
+    async def run(self, task: RenderTask, *, on_progress: OnProgress) -> Rendered:
+        """Have a child carry `task` out. However this ends, by a cancellation too, the child is reaped first.
+
+        Raises the child's ReportdError, ChildDied, or LimitExceeded for a report too large to hand over.
+        """
+        try:
+            frame = pack(Kind.RUN, number := next(self._numbers), task.as_json())
+        except WireError as error:
+            raise LimitExceeded(f"The report's text and parameters are too large: {error}") from error
+        running = self._running[number] = Running(task, self._limits)
+        self._writer.write(frame)
+        try:
+            while (step := await running.next_step()) is not None:
+                answer = on_progress(step)
+                if inspect.isawaitable(answer):
+                    await answer
+        finally:
+            await self._see_off(number, running)
+        return running.rendered()
+
+    def children(self) -> tuple[int, ...]:
+        """Pids of the children that are not reaped yet."""
+        return tuple(running.pid for running in self._running.values() if running.pid is not None)
+
+    def last_words(self) -> str:
+        """The end of what the template wrote to stderr."""
+        return self._stderr.decode("utf-8", "backslashreplace")
+
+    async def close(self) -> None:
+        """Kill and reap all children and the template; running tasks fail with ChildDied."""
+        self._writer.close()  # the template takes the end of its socket as the end
+        try:
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                await self.gone.wait()
+        finally:
+            if not self.gone.is_set():
+                self._kill()
+            # Not cut short by a cancellation: who closes may count on nothing being left.
+            await _in_full(self._listener)
+
+    # -- start and end
+
+    async def _connect(self, near: socket.socket) -> None:
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=near)
+        self._listener = asyncio.create_task(self._listen(), name=f"render-template-{self.pid}")
+
+    async def _become_ready(self) -> None:
+        ready = asyncio.create_task(self._ready.wait())
+        gone = asyncio.create_task(self.gone.wait())
+        try:
+            await asyncio.wait({ready, gone}, timeout=READY_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+            gone.cancel()
+        if self.gone.is_set():
+            raise RenderError(f"The render template did not start: it {self._reason()}{self._last_line()}")
+        if not self._ready.is_set():
+            raise RenderError(f"The render template was not ready within {READY_LIMIT_S:.0f} s")
+        least = self._data_bytes + _HEADROOM_BYTES
+        if self._limits.memory_bytes < least:
+            raise ConfigError(
+                f"The memory limit of {self._limits.memory_bytes // 2**20} MB is too low for a render,"
+                f" which starts with {self._data_bytes // 2**20} MB: set at least {-(-least // 2**20)} MB"
+            )
+
+    async def _listen(self) -> None:
+        """Take frames until the template is gone, then bury it."""
+        last_words = asyncio.create_task(self._read_stderr())
+        decoder = Decoder()
+        try:
+            with suppress(ConnectionError, WireError):
+                while data := await self._reader.read(64 * 1024):
+                    for frame in decoder.feed(data):
+                        self._take(frame)
+        finally:
+            await self._bury()
+            await last_words
+            self.gone.set()
+            for running in self._running.values():
+                running.end({"lost": f"the template process {self._reason()}"})
+            self._running.clear()
+
+    async def _bury(self) -> None:
+        """See to it that the template and all its children are dead and nothing of theirs is left."""
+        self._writer.close()
+        try:
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                await self._process.wait()
+        except TimeoutError:
+            self._kill()
+            await self._process.wait()
+        await self._children_gone()
+        os.close(self._life)
+        await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+
+    async def _children_gone(self) -> None:
+        """Wait until no child holds its end of the life pipe; the kernel kills them when the template dies."""
+        loop = asyncio.get_running_loop()
+        closed = asyncio.Event()
+        loop.add_reader(self._life, closed.set)
+        try:
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                await closed.wait()
+        except TimeoutError:
+            pass  # one of them hangs in the kernel, on a dead network file system say: nobody can do more
+        finally:
+            loop.remove_reader(self._life)
+
+    async def _read_stderr(self) -> None:
+        stream = self._process.stderr
+        while stream is not None and (data := await stream.read(_STDERR_BYTES)):
+            self._stderr += data
+            del self._stderr[:-_STDERR_BYTES]
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    def _reason(self) -> str:
+        status = self._process.returncode
+        if status is not None and status < 0:
+            return f"was killed by {signal.Signals(-status).name}"
+        return f"ended with status {status}"
+
+    def _last_line(self) -> str:
+        lines = self.last_words().split("\n")
+        return f": {lines[-2]}" if len(lines) > 1 else ""
+
+    # -- frames
+
+    def _take(self, frame: Frame) -> None:
+        if frame.kind is Kind.READY:
+            message = frame.message()
+            self._data_bytes = message["data_bytes"]
+            self.unusable = {name: error["message"] for name, error in message["unusable"].items()}
+            self._ready.set()
+        elif running := self._running.get(frame.task):
+            self._take_of(running, frame)
+
+    def _take_of(self, running: Running, frame: Frame) -> None:
+        if frame.kind is Kind.STARTED:
+            running.pid = frame.message()["pid"]
+        elif frame.kind is Kind.ENDED:
+            del self._running[frame.task]
+            running.end(frame.message())
+        elif frame.kind is Kind.MESSAGE:
+            try:
+                running.hear(frame.message())
+            except (KeyError, TypeError, ValueError) as error:
+                running.disbelieve(error)
+                self._writer.write(pack(Kind.KILL, frame.task))
+
+    async def _see_off(self, number: int, running: Running) -> None:
+        """Return when the child is reaped; kill it if it still runs. A cancellation is kept until then."""
+        if running.ended.is_set():
+            return
+        self._writer.write(pack(Kind.KILL, number))
+        await _in_full(asyncio.create_task(self._await_end(running)))
+
+    async def _await_end(self, running: Running) -> None:
+        try:
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                await running.ended.wait()
+        except TimeoutError:
+            self._kill()
+            await running.ended.wait()
+
+
+async def _in_full(task: asyncio.Task[None]) -> None:
+    """Wait for `task` through any cancellation, which is raised afterwards."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home),
+        # The order of sets is part of some files' bytes: the same data shall make the same file.
+        "PYTHONHASHSEED": "0",
+        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+    }
