@@ -1,0 +1,5 @@
+"""The format `xlsx`."""
+
+from reportd.render.xlsx.workbook import XLSX
+
+__all__ = ["XLSX"]

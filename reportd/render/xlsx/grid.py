@@ -1,0 +1,290 @@
+"""A data sheet: one table's rows as a pure rectangle from A1, an Excel table, streamed from the spool.
+
+xlsxwriter makes all of the sheet but its cells (widths, table, filter, print set-up); the cells are written here, into
+a `Piece` that the package gets in the sheet's place. Past Excel's last row the table goes on in a sheet "… (2)".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import chain, islice
+from math import ceil
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from xlsxwriter import Workbook
+from xlsxwriter.utility import xl_col_to_name, xl_range
+
+from reportd import spool
+from reportd.render.xlsx import cells
+from reportd.render.xlsx.cells import CellWriter, Link
+from reportd.render.xlsx.names import Names, structured, unique_headers
+from reportd.render.xlsx.package import Piece, PieceWriter
+from reportd.render.xlsx.styles import Styles, index
+from reportd.render.xlsx.words import words
+from reportd.report.document import Chart, Column, Data, Document, Format, Table
+from reportd.report.formats import display_datetime, display_number
+from reportd.report.locales import locale_of
+
+SHEET_ROWS_MAX = 1_048_576
+WIDTH_MAX = 60.0
+PAPERS = {"A4": 9, "Letter": 1}
+_WIDTH_MIN = 7.0
+_BANDED_FROM = 9
+_BATCH_ROWS = 2_000
+_LINE_POINTS = 15
+_PLACEHOLDER = "https://link.invalid/"
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet of a grid. `rows` are data rows, from row 2 on; `last_row` (1-based) includes the totals."""
+
+    name: str
+    part: str
+    rows: int
+    last_row: int
+    columns: int
+    piece: Piece
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A section's rows in the workbook; `notes` are sentences about what a reader could not see otherwise."""
+
+    title: str
+    columns: tuple[Column, ...]
+    headers: tuple[str, ...]
+    rows: int
+    sheets: tuple[Sheet, ...]
+    notes: tuple[str, ...]
+
+
+class GridWriter:
+    """Writes the data sheets of one workbook, in the order asked."""
+
+    def __init__(self, book: Workbook, document: Document, styles: Styles, names: Names, *, scratch: Path) -> None:
+        self._book = book
+        self._document = document
+        self._styles = styles
+        self._names = names
+        self._scratch = scratch
+
+    def write(self, section: Table | Data | Chart, title: str, *, sheet_rows_max: int = SHEET_ROWS_MAX) -> Grid:
+        """Add the sheets that hold `section`'s rows, the first called `title` as far as Excel allows."""
+        columns = (section.columns or (section.x, *section.y)) if isinstance(section, Chart) else section.columns
+        headers = unique_headers(map(_heading, columns))
+        totals = isinstance(section, Table) and section.totals
+        room = sheet_rows_max - 1 - totals
+        parts = max(1, ceil(section.rows.count / room))
+        label = locale_of(self._document.locale).words["total"]
+        rows = spool.read(section.rows.path)
+        writers = [_writer(column, position, self._styles) for position, column in enumerate(columns)]
+        sheets: list[Sheet] = []
+        tables: list[str] = []
+        for part in range(1, parts + 1):
+            name = self._names.sheet(title, part=part)
+            table = self._names.table(name)
+            worksheet = self._book.add_worksheet(name)
+            piece = PieceWriter(self._scratch / f"{len(self._book.worksheets())}.rows")
+            piece.write(_header(columns, headers, self._styles))
+            written = _stream(rows if part == parts else islice(rows, room), writers, columns, piece)
+            tables.append(table)
+            foot = _Foot(columns, headers, writers, tuple(tables), label) if totals and part == parts else None
+            if foot:
+                piece.write(foot.row(written + 2, self._styles))
+            links = tuple(chain.from_iterable(writer.take_links() for writer in writers))
+            self._furnish(worksheet, columns, headers, table=table, rows=written, foot=foot, linked=bool(links))
+            sheets.append(
+                Sheet(
+                    name=name,
+                    part=f"xl/worksheets/sheet{len(self._book.worksheets())}.xml",
+                    rows=written,
+                    last_row=written + 1 + (foot is not None),
+                    columns=len(columns),
+                    piece=piece.close(),
+                    links=links,
+                )
+            )
+        count = sum(sheet.rows for sheet in sheets)
+        notes = tuple(_notes(headers, writers, sheets, locale=self._document.locale))
+        return Grid(title, columns, tuple(headers), count, tuple(sheets), notes)
+
+    def _furnish(
+        self,
+        sheet: Any,
+        columns: Sequence[Column],
+        headers: Sequence[str],
+        *,
+        table: str,
+        rows: int,
+        foot: _Foot | None,
+        linked: bool,
+    ) -> None:
+        """Everything about a sheet that is not a cell. Ranges stand for the real ones; `assemble` widens them."""
+        for position, column in enumerate(columns):
+            sheet.set_column(position, position, width_of(column), self._styles.cell(column))
+        sheet.freeze_panes(1, 0)
+        last = len(columns) - 1
+        if columns and rows:
+            described = [foot.described(position) if foot else {} for position in range(len(columns))]
+            sheet.add_table(
+                *(0, 0, 2 if foot else 1, last),
+                {
+                    "name": table,
+                    "style": "Table Style Light 1" if len(columns) >= _BANDED_FROM else None,
+                    "total_row": foot is not None,
+                    "columns": [{"header": h, **total} for h, total in zip(headers, described, strict=True)],
+                },
+            )
+        elif columns:
+            sheet.autofilter(0, 0, 0, last)
+        texts = " ".join(
+            xl_range(1, position, max(rows, 1), position)
+            for position, column in enumerate(columns)
+            if column.format.kind in ("text", "identifier", "link", "integer", "number")
+        )
+        if texts:
+            sheet.ignore_errors({"number_stored_as_text": texts})
+        if linked:
+            sheet.write_url(1, 0, _PLACEHOLDER)
+        self._set_up_print(sheet)
+
+    def _set_up_print(self, sheet: Any) -> None:
+        document = self._document
+        sheet.set_landscape()
+        sheet.set_paper(PAPERS[document.paper])
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(0)
+        sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+        sheet.set_footer(footer_of(document))
+
+
+def _stream(
+    rows: Iterator[list[str | None]], writers: Sequence[CellWriter], columns: Sequence[Column], piece: PieceWriter
+) -> int:
+    """Write `rows` from the sheet's second row on; their number."""
+    first = 2
+    while batch := list(islice(rows, _BATCH_ROWS)):
+        numbers = list(map(str, range(first, first + len(batch))))
+        spooled = list(zip(*batch, strict=True))
+        template, fillers = ['<row r="%s">'], [numbers]
+        for writer, column in zip(writers, columns, strict=True):
+            slot, values = writer.slot(spooled[column.index], numbers)
+            template.append(slot)
+            fillers.extend(values)  # type: ignore[arg-type]
+        template.append("</row>")
+        # Row after row without a line of Python in between: this is where a long sheet's time would go.
+        piece.write("".join(map("".join(template).__mod__, zip(*fillers, strict=True))))
+        first += len(batch)
+    return first - 2
+
+
+def _header(columns: Sequence[Column], headers: Sequence[str], styles: Styles) -> str:
+    lines = max((ceil((len(h) + 3) / width_of(c)) for c, h in zip(columns, headers, strict=True)), default=1)
+    written = "".join(
+        cells.TextWriter(xl_col_to_name(position), index(styles.header(column))).text_cell(header, "1")
+        for position, (column, header) in enumerate(zip(columns, headers, strict=True))
+    )
+    return f'<row r="1" ht="{min(lines, 4) * _LINE_POINTS + 3}" customHeight="1">{written}</row>'
+
+
+@dataclass(frozen=True, slots=True)
+class _Foot:
+    """The line of totals; `tables` are the names of the parts that it sums over, its own last."""
+
+    columns: Sequence[Column]
+    headers: Sequence[str]
+    writers: Sequence[CellWriter]
+    tables: tuple[str, ...]
+    label: str
+
+    def row(self, number: int, styles: Styles) -> str:
+        """The row's XML."""
+        written = []
+        for position, column in enumerate(self.columns):
+            letter, style = xl_col_to_name(position), index(styles.total(column))
+            text = self._text(position)
+            if self._summed(position):
+                formula = cells.escape(self._formula(position))
+                value = _plain(column.total)
+                written.append(f'<c r="{letter}{number}" s="{style}"><f>{formula}</f><v>{value}</v></c>')
+            elif text:
+                written.append(cells.TextWriter(letter, style).text_cell(text, str(number)))
+            else:
+                written.append(f'<c r="{letter}{number}" s="{style}"/>')
+        return f'<row r="{number}">{"".join(written)}</row>'
+
+    def described(self, position: int) -> dict[str, Any]:
+        """The same for the table's own description, in xlsxwriter's words."""
+        if self._summed(position):
+            return {"total_function": "sum" if len(self.tables) == 1 else self._formula(position)}
+        text = self._text(position)
+        return {"total_string": text} if text else {}
+
+    def _summed(self, position: int) -> bool:
+        # A sum over cells of which some are text would change as soon as Excel computes it: then it is a text, exact.
+        total = self.columns[position].total
+        return total is not None and not self.writers[position].as_text and _fits(total)
+
+    def _text(self, position: int) -> str | None:
+        total = self.columns[position].total
+        if total is not None:
+            return _plain(total)
+        return self.label if position == 0 else None
+
+    def _formula(self, position: int) -> str:
+        header = self.headers[position]
+        return "+".join(f"SUBTOTAL(109,{structured(table, header)})" for table in self.tables)
+
+
+def _fits(total: Decimal) -> bool:
+    return total.is_finite() and len(total.normalize().as_tuple().digits) <= cells.DIGITS_MAX
+
+
+def _plain(total: Decimal | None) -> str:
+    return f"{total:f}" if total is not None else ""
+
+
+def _writer(column: Column, position: int, styles: Styles) -> CellWriter:
+    plain = styles.plain(column)
+    return cells.writer_for(column, xl_col_to_name(position), index(styles.cell(column)), plain=index(plain))
+
+
+def _heading(column: Column) -> str:
+    zone = column.format.timezone
+    return f"{column.title} ({zone})" if zone and column.format.kind == "datetime" else column.title
+
+
+def width_of(column: Column) -> float:
+    """A column's width in Excel's characters: room for its values and for the filter's button beside its title."""
+    return min(WIDTH_MAX, max(_WIDTH_MIN, column.width + 3))
+
+
+def footer_of(document: Document) -> str:
+    """The print footer: title and confidentiality, as-of, page n of N."""
+    words = [document.title, document.confidentiality or ""]
+    left = " · ".join(word for word in words if word).replace("&", "&&")
+    if len(left) > 120:
+        left = f"{left[:119]}…"
+    moment = display_datetime(document.as_of.astimezone(ZoneInfo(document.timezone)), document.locale, zone=True)
+    said = locale_of(document.locale).words
+    pages = said["page"].format(page="&P", pages="&N")
+    return f"&L&8{left}&C&8{said['as of'].format(time=moment)}&R&8{pages}"
+
+
+def _notes(
+    headers: Sequence[str], writers: Sequence[CellWriter], sheets: Sequence[Sheet], *, locale: str
+) -> Iterator[str]:
+    said = words(locale)
+    if len(sheets) > 1:
+        yield said["goes on"].format(sheets=", ".join(f"“{sheet.name}”" for sheet in sheets[1:]))
+    for header, writer in zip(headers, writers, strict=True):
+        facts = {"as text": writer.as_text, "cut": writer.cut, "unlinked": writer.unlinked}
+        for fact, count in facts.items():
+            if count:
+                yield said[fact].format(column=header, count=display_number(count, Format("integer"), locale))

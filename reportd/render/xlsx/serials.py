@@ -1,0 +1,139 @@
+"""Postgres' date and time texts to Excel's serial numbers: days since 1899-12-30, the time as a share of the day.
+
+Excel takes 1900 for a leap year, so sheets agree about days from 1 March 1900 on only; what is earlier, past 9999, BC
+or infinite has no serial. Serials are texts here, because they go into XML: `46326.524293981481`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+EPOCH = date(1899, 12, 30).toordinal()
+FIRST = date(1900, 3, 1)
+_CACHED_MAX = 100_000
+_FRACTION_DIGITS = 12  # 10⁻¹² days are 0.1 µs: finer than a timestamp, and than what a double keeps here
+_DAY_S = 86_400
+_CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d)(\.\d{1,6})?")
+_OFFSET = re.compile(r"[+-]\d\d(:\d\d){0,2}$")
+
+
+class Days(dict[str, str | None]):
+    """`2026-10-31` → `46326`, None where Excel has no such day. Computed once per day."""
+
+    def __missing__(self, day: str) -> str | None:
+        if len(self) >= _CACHED_MAX:
+            self.clear()
+        self[day] = serial = day_serial(day)
+        return serial
+
+
+class Moments:
+    """Timestamps of one column. `timezone` is where values with an offset are shown; those without stay as they are."""
+
+    def __init__(self, timezone: str | None) -> None:
+        self._zone = ZoneInfo(timezone) if timezone else None
+        self._days = _ZonedDays(self._zone)
+        self._clocks = _Clocks()
+
+    def batch(self, values: Sequence[str]) -> Iterable[str] | None:
+        """The serials of `values`, or None if one needs a look of its own."""
+        days, clocks = self._days, self._clocks
+        try:
+            return [days[value[:10] + value[19:]] + clocks[value[11:19]] for value in values]
+        except _IrregularError:
+            return None
+
+    def serial(self, value: str) -> str | None:
+        """The serial of any timestamp; None where Excel has no such moment."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        if moment.tzinfo is not None and self._zone is not None:
+            try:
+                moment = moment.astimezone(self._zone)
+            except OverflowError:
+                return None
+        if moment.date() < FIRST:
+            return None
+        midnight = datetime(moment.year, moment.month, moment.day, tzinfo=moment.tzinfo)
+        # On the wall clock, not elapsed: the same tzinfo on both sides makes Python subtract just that.
+        return f"{moment.toordinal() - EPOCH}{_fraction(moment - midnight)}"
+
+
+def clock_serial(value: str) -> str | None:
+    """A time of day without zone (`24:00:00` included) as a share of the day; None for anything else."""
+    match = _CLOCK.fullmatch(value)
+    if match is None:
+        return None
+    seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3]) + float(match[4] or 0)
+    return f"{seconds / _DAY_S:.{_FRACTION_DIGITS}f}"
+
+
+class _IrregularError(Exception):
+    """A value that the quick way has no answer for."""
+
+
+class _ZonedDays(dict[str, str]):
+    """`2026-10-31+01` → `46326`, where that offset holds in the zone from midnight to midnight; else irregular.
+
+    Postgres writes timestamps in the session's zone, which is the report's: the text is the wall clock already. Days on
+    which a clock is changed, and values that came in another zone's offset, take the exact way.
+    """
+
+    def __init__(self, zone: ZoneInfo | None) -> None:
+        super().__init__()
+        self._zone = zone
+
+    def __missing__(self, key: str) -> str:
+        day, offset = key[:10], key[10:]
+        serial = day_serial(day)
+        if serial is None or not self._holds(day, offset):
+            raise _IrregularError
+        if len(self) >= _CACHED_MAX:
+            self.clear()
+        self[key] = serial
+        return serial
+
+    def _holds(self, day: str, offset: str) -> bool:
+        if not offset or self._zone is None:
+            return not offset or _OFFSET.match(offset) is not None
+        if not _OFFSET.match(offset):
+            return False
+        for clock in ("00:00:00", "23:59:59"):
+            moment = datetime.fromisoformat(f"{day} {clock}{offset}")
+            if moment.astimezone(self._zone).utcoffset() != moment.utcoffset():
+                return False
+        return True
+
+
+class _Clocks(dict[str, str]):
+    """`12:34:56` → `.524259259259`: at most one entry per second of the day."""
+
+    def __missing__(self, clock: str) -> str:
+        match = _CLOCK.fullmatch(clock)
+        if match is None:
+            raise _IrregularError
+        elapsed = timedelta(hours=int(match[1]), minutes=int(match[2]), seconds=int(match[3]))
+        if elapsed >= timedelta(days=1):
+            raise _IrregularError
+        self[clock] = fraction = _fraction(elapsed)
+        return fraction
+
+
+def _fraction(elapsed: timedelta) -> str:
+    return f"{elapsed.total_seconds() / _DAY_S:.{_FRACTION_DIGITS}f}"[1:] if elapsed else ""
+
+
+def day_serial(day: str) -> str | None:
+    """One ISO day's serial; None where Excel has no such day."""
+    if len(day) != 10:
+        return None
+    try:
+        parsed = date.fromisoformat(day)
+    except ValueError:
+        return None
+    return str(parsed.toordinal() - EPOCH) if parsed >= FIRST else None

@@ -1,0 +1,95 @@
+"""The look of a sheet: one accent, one grey, rules instead of boxes, as on the page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from xlsxwriter import Workbook
+
+from reportd.report.document import Column, Format
+from reportd.report.formats import MINUS, excel_number_format
+
+FONT = "Calibri"
+ACCENT = "#1F5A7A"
+INK = "#1B2733"
+MUTED = "#5F6B76"
+RULE = "#B8C2CB"
+TILE = "#F3F6F8"
+PALETTE = ("#1F5A7A", "#D98032", "#5B8C5A", "#8A5A83", "#B3A03C", "#6C7A89")
+
+
+class Styles:
+    """The cell formats of one workbook, each made once."""
+
+    def __init__(self, book: Workbook, locale: str) -> None:
+        self._book = book
+        self._locale = locale
+        self._made: dict[tuple[tuple[str, Any], ...], Any] = {}
+
+    def of(self, **properties: Any) -> Any:
+        """An xlsxwriter format; the same properties give the same one."""
+        key = tuple(sorted(properties.items()))
+        if key not in self._made:
+            self._made[key] = self._book.add_format(
+                {"font_name": FONT, "font_color": INK, "valign": "top", **properties}
+            )
+        return self._made[key]
+
+    def cell(self, column: Column) -> Any:
+        """The cells of a data column."""
+        properties: dict[str, Any] = {"num_format": self.number(column.format), **_stand(column)}
+        if column.format.kind == "boolean":
+            # Excel spells booleans itself, in the reader's language; others need to be told.
+            properties["num_format"] = '"TRUE";"TRUE";"FALSE"'
+        if column.format.kind == "link":
+            properties |= {"font_color": ACCENT, "underline": 1}
+        return self.of(**properties)
+
+    def plain(self, column: Column) -> Any:
+        """A text in a column of something else."""
+        return self.of(num_format="@", **_stand(column))
+
+    def header(self, column: Column) -> Any:
+        """The heading of a data column, which stands as the column does."""
+        return self.of(
+            bold=True,
+            font_color=ACCENT,
+            **_stand(column),
+            valign="bottom",
+            text_wrap=True,
+            bottom=2,
+            bottom_color=ACCENT,
+        )
+
+    def total(self, column: Column) -> Any:
+        """The foot of a data column."""
+        return self.of(
+            bold=True, num_format=self.number(column.format), **_stand(column), top=1, top_color=INK, bottom=6
+        )
+
+    def number(self, format: Format) -> str:
+        """The number format that shows what the page shows."""
+        return excel_number_format(format, self._locale)
+
+    def day(self) -> str:
+        """The number format of a day on an axis, where the year is said elsewhere."""
+        return re.sub(r"[,.\s/-]*yyyy[-/]?", "", self.number(Format("date")))
+
+    def delta(self, format: Format, label: str) -> str:
+        """The number format of a change: its arrow and its sign, never colour alone, then `label`."""
+        positive = self.number(format).partition(";")[0]
+        words = label.replace('"', "”")[:60]
+        tail = f'" {words}"' if words else ""
+        return f'"▲ +"{positive}{tail};"▼ {MINUS}"{positive}{tail};{positive}{tail}'
+
+
+def _stand(column: Column) -> dict[str, Any]:
+    # The indent parts a left-aligned column from the right-aligned one before it.
+    return {"align": column.align, "indent": 1} if column.align == "left" else {"align": column.align}
+
+
+def index(style: Any) -> int:
+    """The number by which cells name `style`. It is given at the first call, and the workbook keeps to it."""
+    # Not public in xlsxwriter, but it is what each of its own cell writers calls.
+    return int(style._get_xf_index())
