@@ -78,6 +78,13 @@ class ReportError(ReportdError):
     retryable = False
 
 
+class CronError(ReportdError):
+    """A cron expression or its time zone is not valid, or never fires."""
+
+    code = "cron"
+    retryable = False
+
+
 class ParamsError(ReportdError):
     """A parameter is missing, unknown, or not of its type."""
 

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-ParamType = Literal["text", "int", "numeric", "bool", "date", "timestamp", "daterange", "uuid", "enum"]
+ParamType = Literal["text", "int", "numeric", "bool", "date", "timestamp", "daterange", "uuid", "enum", "any"]
 BlockKind = Literal["kpi", "table", "bar", "line", "data"]
 FORMATS_DEFAULT = ("pdf", "xlsx", "csv")
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSource:
-    """The text of a report: `name` is the kind's name, `files` maps a file's name to its content, `path` is for messages."""
+    """The text of a report: `name` is the kind's, `files` maps a file's name to its content, `path` is for messages."""
 
     name: str
     files: Mapping[str, str]
@@ -35,7 +35,11 @@ class ReportSource:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One declared parameter. `default`, `minimum`, `maximum` and `choices` are JSON values as the file wrote them."""
+    """One parameter. `default`, `minimum`, `maximum` and `choices` are JSON values as the file wrote them.
+
+    A placeholder that nobody declared is a required parameter of type `any`: PREPARE decides its type. `line` (1-based)
+    is where the file declares it, or first uses it.
+    """
 
     name: str
     type: ParamType
@@ -49,14 +53,23 @@ class Param:
     many: bool = False
     secret: bool = False
     line: int = 0
+    description: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The placeholders this parameter gives; a range also gives its first instant and the one past its last."""
+        if self.type == "daterange" and not self.many:
+            return self.name, f"{self.name}_start", f"{self.name}_end"
+        return (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """One block of a report and the query that feeds it.
 
-    `name` is unique in the report and names the spool file; `sql` is the statement without its trailing semicolon, as
-    written; `line` (1-based) is the line of the file where `sql` starts; `options` are the `key=value` words.
+    `name` is unique in the report and names the spool file; `title` is empty where the file gives none; `sql` is the
+    statement without its trailing semicolon, as written; `line` and `column` (from 1) are where it starts in the file;
+    `options` are the `key=value` words, lists still with their commas.
     """
 
     kind: BlockKind
@@ -66,15 +79,19 @@ class Block:
     line: int
     file: str
     options: Mapping[str, str] = field(default_factory=dict)
+    column: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSchedule:
-    """A schedule as a report's front matter declares it; `name` is the report's name, or `report-key` for one of many."""
+    """A schedule as a report's front matter declares it; `name` is the report's name, or `report-key` for one of many.
+
+    `timezone` is the schedule's own, else the report's, else None: the daemon's default holds.
+    """
 
     name: str
     cron: str
-    timezone: str
+    timezone: str | None
     params: Mapping[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ()
     deliver: tuple[str, ...] = ()
