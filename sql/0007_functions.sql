@@ -161,6 +161,13 @@ begin
 end $$;
 comment on function reportd.settle(bigint, bigint) is 'Takes a finished job off its claim, and drops the claim with its last job.';
 
+create function reportd.send(delivery bigint, parent bigint, requested_by text, department text, tenant text) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  insert into reportd.jobs (kind, params, parent_id, requested_by, department, tenant)
+  values ('deliver', jsonb_build_object('delivery_id', delivery), parent, send.requested_by, send.department, send.tenant)
+$$;
+comment on function reportd.send(bigint, bigint, text, text, text) is 'Orders the job that makes one delivery.';
+
 create function reportd.pause(queue text) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
   insert into reportd.queues (name, paused_at) values (pause.queue, clock_timestamp())
@@ -293,5 +300,5 @@ comment on function reportd.run_now(text) is 'Orders a schedule''s job now, besi
 
 revoke execute on function
   reportd.cancel(bigint), reportd.retry(bigint), reportd.release(bigint), reportd.pause(text), reportd.resume(text),
-  reportd.why(bigint), reportd.stats(text), reportd.run_now(text), reportd.settle(bigint, bigint)
+  reportd.why(bigint), reportd.stats(text), reportd.run_now(text), reportd.settle(bigint, bigint), reportd.send(bigint, bigint, text, text, text)
 from public;
