@@ -13,7 +13,7 @@ from reportd.report.lexer import Lines, Token, placeholders
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A statement for the server. `names` are the parameters in the order of `$1`, `$2`, …; empty where none is left."""
+    """A statement for the server. `names` are the parameters in the order of `$1`, `$2`, …; none where none is left."""
 
     text: str
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class Bound:
 
 
 def prepared(sql: str, types: Mapping[str, str | None]) -> Bound:
-    """`sql` for PREPARE: `:name` becomes `($n::type)`, or `$n` where `types` (see `params.sql_types`) has none for it."""
+    """`sql` for PREPARE: `:name` becomes `($n::type)`, or `$n` where `types` (`params.sql_types`) has none for it."""
     names: list[str] = []
 
     def number(token: Token) -> str:
@@ -48,21 +48,14 @@ def prepared(sql: str, types: Mapping[str, str | None]) -> Bound:
 
 
 def inlined(sql: str, literals: Mapping[str, str]) -> Bound:
-    """`sql` for COPY, which takes no parameters: `:name` becomes its literal, an expression that the server has quoted.
+    """`sql` for `copy (…) to stdout`, which takes no parameters: `:name` becomes its literal, quoted by the server.
 
-    The text ends in a line break, because COPY's closing parenthesis would else be part of a last line's comment.
+    A literal is an expression with its type, such as `'2026-10-01'::date`. The text ends in a line break, because COPY's
+    closing parenthesis would else be part of a last line's comment. `locate` counts from this text's start.
     Errors: KeyError for a placeholder without a literal.
     """
     text, pieces = _replaced(sql, lambda token: f"({literals[token.name]})")
     return Bound(f"{text}\n", (), sql, pieces)
-
-
-def copy_statement(sql: str, literals: Mapping[str, str]) -> Bound:
-    """The COPY of `sql`'s rows as CSV: RFC 4180, no header, NULL as nothing and the empty string as `""`."""
-    opening = "copy ("
-    bound = inlined(sql, literals)
-    pieces = ((0, 0, 0), *((start + len(opening), length, source) for start, length, source in bound._pieces))
-    return Bound(f"{opening}{bound.text}) to stdout (format csv)", (), sql, pieces)
 
 
 def _replaced(sql: str, replacement: Callable[[Token], str]) -> tuple[str, tuple[tuple[int, int, int], ...]]:
