@@ -141,7 +141,7 @@ class Look(Words):
 
 
 class Relay(Words):
-    """Asks over the pipe, and writes down the answer; a second thread keeps the daemon's side busy."""
+    """Writes down what it is told over the pipe."""
 
     format = "relay"
 
@@ -150,6 +150,18 @@ class Relay(Words):
             header = pipe.recv(13, socket.MSG_WAITALL)
             _, length, _ = struct.unpack("!BIQ", header)
             return self.write(out, pipe.recv(length, socket.MSG_WAITALL).decode())
+
+
+class Chatter(Words):
+    """Talks for ever, 64 kB at a time."""
+
+    format = "chatter"
+
+    def render(self, document: Document, *, out: Path, settings: RenderSettings) -> list[RenderedFile]:
+        message = struct.pack("!BIQ", 4, 2**16, 0) + b"x" * 2**16
+        with socket.socket(fileno=os.dup(3)) as pipe:
+            while True:
+                pipe.sendall(message)
 
 
 class Fail(Words):
