@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import logging
 import os
 import signal
 import subprocess
@@ -29,6 +28,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import IO
 from urllib.parse import quote
+
+import structlog
 
 from reportd.db import cluster, launch
 from reportd.db.cluster import Cluster
@@ -56,7 +57,7 @@ _STOP_LIMIT_S = 20.0
 _RESTART_PAUSE_MAX_S = 30.0
 _LOG_BYTES_MAX = 8_000_000
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 def available() -> str | None:
@@ -178,10 +179,10 @@ class _Keeper(threading.Thread):
                 self._stopping.wait(0.1)
         except (ConfigError, DatabaseUnavailable) as error:
             self._error = error
-            _log.error("%s", error)
+            log.error("postgres.failed", error=str(error))
         except OSError as error:
             self._error = DatabaseUnavailable(f"the embedded Postgres in {self._home.directory} failed: {error}")
-            _log.error("%s", self._error)
+            log.error("postgres.failed", error=str(self._error))
         finally:
             os.close(lock)  # after the server's end, so that the next owner finds a still cluster
 
@@ -219,12 +220,12 @@ class _Keeper(threading.Thread):
         self._home.initialize()
         pause_s = 0.5
         while not self._stopping.is_set():
-            with _open_log(self._home.log) as log:
-                said_before = log.tell()
+            with _open_log(self._home.log) as output:
+                said_before = output.tell()
                 with self._guard:
                     if self._stopping.is_set():
                         return
-                    self._server = self._launch(log)
+                    self._server = self._launch(output)
                 self._watch_start(self._server)
                 status = self._server.wait()
             if self._stopping.is_set():
@@ -232,18 +233,18 @@ class _Keeper(threading.Thread):
             if not self._ready.is_set():
                 said = self._home.log.read_bytes()[said_before:].decode(errors="replace").strip()
                 raise DatabaseUnavailable(f"the embedded Postgres did not start (status {status}): {said[-800:]}")
-            _log.warning("the embedded Postgres ended (status %s) and is started again", status)
+            log.warning("postgres.restarted", status=status)
             self._stopping.wait(pause_s)
             pause_s = min(pause_s * 2, _RESTART_PAUSE_MAX_S)
             self._home.end_orphan(socket_directory=self._socket_directory)
 
-    def _launch(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _launch(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
         settings = [word for name, value in self._options.items() for word in ("-c", f"{name}={value}")]
         return subprocess.Popen(
             self._home.command("postgres", "-D", str(self._home.data), *settings),
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
             env=cluster.environment(),
             cwd=self._home.directory,
             process_group=0,  # Ctrl-C at the terminal is for us: the server must outlive our drain

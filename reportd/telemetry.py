@@ -1,0 +1,117 @@
+"""What the daemon says: structlog, for people on a terminal and as JSON lines for programs, on stderr.
+
+`EVENTS` is the list of everything that is said under a name of its own; a test holds it equal to the code. What
+libraries say by the standard `logging` comes out in the same form.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+import structlog
+
+EVENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "artifact.orphan_removed": "a stored file that no row names was old enough to be removed",
+        "daemon.started": "the daemon is ready and takes jobs",
+        "daemon.stopped": "the daemon has ended in good order",
+        "database.unavailable": "the database can't be reached; the step is tried again",
+        "format.unusable": "this host can't make a format; jobs that ask for it fail",
+        "job.cancelled": "a running job was stopped because somebody cancelled it",
+        "job.claimed": "this daemon took a job",
+        "job.completed": "a job has all its files",
+        "job.crashed": "an attempt ended by a fault of reportd's own; the traceback is with it",
+        "job.failed": "a job failed for good",
+        "job.fenced": "this attempt's job had gone to another; its result was dropped",
+        "job.released": "a job went back to the queue with nothing spent",
+        "job.rescued": "a job of a worker that died was given back or given up",
+        "job.retried": "an attempt failed and the job waits for the next",
+        "job.started": "an attempt began",
+        "job.unwritten": "the end of an attempt could not be written yet; it is offered again",
+        "lease.unrenewed": "the worker's lease could not be renewed; it is tried again",
+        "notifier.disconnected": "LISTEN lost its connection; polling goes on",
+        "notifier.listening": "LISTEN works: new jobs start at once",
+        "postgres.failed": "the embedded Postgres could not be started or taken over",
+        "postgres.restarted": "the embedded Postgres had ended and is started again",
+        "render.template.died": "the template process of the render children died; another is started",
+        "render.template.failed": "no template process could be started; it is tried again",
+        "render.template.started": "render children can be made",
+        "report.broken": "a report can't be used; its jobs fail with this error",
+        "spool.pruned": "query results of a job that is over were removed",
+        "worker.draining": "no more jobs are taken; those that run are given time to end",
+        "worker.left": "the worker took itself off the list",
+        "worker.lost": "others declared this worker dead; it registers anew",
+        "worker.registered": "the worker is on the list and has a lease",
+        "worker.rescued": "another worker was found dead and its jobs were given back",
+        "worker.stuck": "the event loop did not answer; the lease is let go so that others take over",
+        "worker.unleft": "the worker could not take itself off the list; its lease will run out",
+    }
+)
+
+REDACTED = "***"
+_SECRET_KEYS = re.compile(r"(?:^|_)(?:password|passwd|secret|token|dsn|authorization)$", re.IGNORECASE)
+_SECRET_IN_URI = re.compile(r"(?<=://)([^\s:/@]*):([^\s@]+)@")
+_SECRET_IN_WORDS = re.compile(r"(?i)\b(password|passwd|token)=('[^']*'|[^\s&]+)")
+
+
+def configure(*, format: Literal["auto", "console", "json"] = "auto", level: str = "info") -> None:
+    """Send everything to stderr, from `level` up; `auto` is console on a terminal, JSON lines elsewhere."""
+    console = sys.stderr.isatty() if format == "auto" else format == "console"
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=not console),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if console
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    for old in [old for old in root.handlers if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(number)
+    logging.captureWarnings(True)
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take secrets out: values under a key that says so, and passwords in addresses wherever they are."""
+    return {key: REDACTED if _SECRET_KEYS.search(key) and value else _clean(value) for key, value in event.items()}
+
+
+def _clean(value: Any) -> Any:
+    match value:
+        case str():
+            return _SECRET_IN_WORDS.sub(rf"\1={REDACTED}", _SECRET_IN_URI.sub(rf"\1:{REDACTED}@", value))
+        case Mapping():
+            return {
+                key: REDACTED if isinstance(key, str) and _SECRET_KEYS.search(key) and inner else _clean(inner)
+                for key, inner in value.items()
+            }
+        case list() | tuple():
+            return [_clean(part) for part in value]
+        case _:
+            return value
