@@ -166,21 +166,6 @@ def display_datetime(moment: datetime, locale: str, *, zone: bool = False) -> st
     return f"{display_date(moment.date(), locale, padded=False)} {_clock(moment.time(), locale_of(locale))}{name}"
 
 
-def display_period(first: date, last: date, locale: str) -> str:
-    """Both ends included, as short as can be: `1–31 Oct 2026`, `28 Sep – 4 Oct 2026`, `01.10.–31.10.2026`."""
-    if first == last:
-        return display_date(first, locale, padded=False)
-    habits = locale_of(locale)
-    if habits.date == "{dd} {mon} {y}" and first.year == last.year:
-        start, end = habits.months[first.month - 1], habits.months[last.month - 1]
-        if start == end:
-            return f"{first.day}{NULL_SIGN}{last.day} {end} {last.year}"
-        return f"{first.day} {start} {NULL_SIGN} {last.day} {end} {last.year}"
-    if habits.date == "{dd}.{mm}.{y}" and first.year == last.year:
-        return f"{first.day:02d}.{first.month:02d}.{NULL_SIGN}{display_date(last, locale)}"
-    return f"{display_date(first, locale, padded=False)} {NULL_SIGN} {display_date(last, locale, padded=False)}"
-
-
 def excel_number_format(format: Format, locale: str) -> str:
     """The sheet's number format that shows what `display` shows; Excel itself puts the reader's separators in."""
     habits = locale_of(locale)

@@ -13,7 +13,6 @@ from reportd.report.formats import (
     display_date,
     display_datetime,
     display_number,
-    display_period,
     excel_number_format,
     format_for,
     parse,
@@ -179,21 +178,6 @@ def test_parse_gives_the_python_value_of_the_type(raw: str | None, type_name: st
 )
 def test_a_sheet_gets_the_same_look(format: Format, locale: str, code: str) -> None:
     assert excel_number_format(format, locale) == code
-
-
-@pytest.mark.parametrize(
-    ("locale", "first", "last", "words"),
-    [
-        ("en", date(2026, 10, 1), date(2026, 10, 31), "1–31 Oct 2026"),
-        ("en", date(2026, 9, 28), date(2026, 10, 4), "28 Sep – 4 Oct 2026"),
-        ("en", date(2025, 12, 1), date(2026, 1, 31), "1 Dec 2025 – 31 Jan 2026"),
-        ("en", date(2026, 10, 2), date(2026, 10, 2), "2 Oct 2026"),
-        ("de", date(2026, 10, 1), date(2026, 10, 31), "01.10.–31.10.2026"),
-        ("fr", date(2026, 10, 1), date(2026, 10, 31), "01/10/2026 – 31/10/2026"),
-    ],
-)
-def test_a_period_is_as_short_as_it_can_be(locale: str, first: date, last: date, words: str) -> None:
-    assert display_period(first, last, locale) == words
 
 
 def test_computed_values_look_like_their_column() -> None:

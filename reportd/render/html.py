@@ -1,0 +1,81 @@
+"""A view becomes HTML: one template per kind of part, escaped, with no address of anything outside itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import FileSystemLoader, StrictUndefined, Template
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from reportd.render.view import Part, View
+from reportd.report.document import Document
+
+THEME = Path(__file__).parent / "theme"
+
+
+def html_of(view: View, *, styles: str = "") -> str:
+    """`view` as a complete page; `styles` is CSS for its head. Figures must have been drawn."""
+    document = view.document
+    return _template("base").render(
+        view=view,
+        lang=document.locale,
+        metadata=tuple(_metadata(document)),
+        styles=Markup(styles),  # noqa: S704  our own rules; what comes from outside went through css_text
+        part_of=_part,
+    )
+
+
+def css_text(text: str) -> str:
+    """`text` as a CSS string that can stand in a `<style>` element, whatever it holds."""
+    return '"' + "".join(c if c.isalnum() or c in " .,:;-–()/" else f"\\{ord(c):x} " for c in text) + '"'
+
+
+@lru_cache(maxsize=4)
+def style(name: str) -> str:
+    """A stylesheet of the theme: `base` is the look, `print` what paper adds."""
+    return (THEME / f"{name}.css").read_text(encoding="utf-8")
+
+
+def _part(part: Part) -> Markup:
+    return Markup(_template(part.kind).render(part=part))  # noqa: S704  rendered with autoescape
+
+
+def _metadata(document: Document) -> Iterator[tuple[str, str]]:
+    """Who made what from which data: enough to make the same file again, and to check that it is the same."""
+    provenance = document.provenance
+    yield "generator", f"reportd {provenance.version}"
+    if document.author:
+        yield "author", document.author
+    if document.description:
+        yield "description", document.description
+    yield "keywords", provenance.report
+    yield "dcterms.created", document.as_of.replace(microsecond=0).isoformat()
+    yield "dcterms.modified", document.as_of.replace(microsecond=0).isoformat()
+    yield "reportd-as-of", document.as_of.isoformat()
+    yield "reportd-report", provenance.report
+    yield "reportd-report-sha256", provenance.report_sha256
+    yield "reportd-data-sha256", provenance.data_sha256
+    yield "reportd-params", json.dumps(provenance.params, ensure_ascii=False, sort_keys=True, default=str)
+    counts = {section.name: section.rows.count for section in document.sections if section.rows is not None}
+    yield "reportd-rows", json.dumps(counts, ensure_ascii=False)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(THEME),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+@lru_cache(maxsize=8)
+def _template(name: str) -> Template:
+    return _environment().get_template(f"{name}.html")

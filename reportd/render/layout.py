@@ -1,0 +1,219 @@
+"""How a view fits on paper: orientation, size of type, widths of columns, by arithmetic on the font's own widths.
+
+A table is set as wide as it needs: upright if that suffices, else across, then smaller down to 7 points, then with
+wrapped text, then in several parts that repeat the first column. Nothing is ever clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from reportd.render.fonts import width_em
+from reportd.render.view import Grid, Line, Part, View
+
+PAPER = {"A4": (595.28, 841.89), "Letter": (612.0, 792.0)}
+MARGIN = 42.0
+SIZES = (8.5, 8.0, 7.5, 7.0)
+PAD = 4.5
+"""Space at either side of a cell, in points."""
+LINES_MAX = 3
+
+_TEXT_NATURAL = 21.0  # em: longer texts wrap rather than push a table across the page
+_TEXT_LEAST = 6.0
+_HEAD_SCALE = 0.94
+_QUANTILE = 0.98
+_SLACK = 1.01  # kerning and rounding must never break a line that was measured to fit
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A sheet of paper, in points."""
+
+    paper: Literal["A4", "Letter"]
+    landscape: bool
+
+    @property
+    def width(self) -> float:
+        return PAPER[self.paper][1 if self.landscape else 0]
+
+    @property
+    def height(self) -> float:
+        return PAPER[self.paper][0 if self.landscape else 1]
+
+    @property
+    def inner(self) -> float:
+        """The width between the margins."""
+        return self.width - 2 * MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What one column needs, in em: `natural` to stand unwrapped, `least` to stand at all."""
+
+    natural: float
+    least: float
+    wraps: bool
+
+
+def arrange(view: View, *, paper: Literal["A4", "Letter"]) -> tuple[Page, View]:
+    """The page that `view` is set on, and `view` with its tables fitted to it: widths, size, parts, long texts cut."""
+    needs = [_needs(part) if isinstance(part, Grid) else [] for part in view.parts]
+    page = Page(paper, landscape=False)
+    if any(_natural(need, SIZES[0]) > page.inner for need in needs):
+        page = Page(paper, landscape=True)
+    parts: list[Part] = []
+    for part, need in zip(view.parts, needs, strict=True):
+        if isinstance(part, Grid):
+            parts += _fitted(part, need, page.inner, view)
+        else:
+            parts.append(part)
+    return page, replace(view, parts=tuple(parts))
+
+
+def _needs(grid: Grid) -> list[_Need]:
+    columns: list[list[float]] = [[] for _ in grid.heads]
+    for line in grid.lines:
+        if line.kind in ("row", "total", "subtotal"):
+            bold = line.kind != "row"
+            for index in range(0 if line.kind == "row" else line.span, len(line.cells)):
+                columns[index].append(width_em(line.cells[index], bold=bold))
+    return [
+        _need(
+            sorted(widths),
+            head.title,
+            wraps=head.wraps,
+            texts=[line.cells[i] for line in grid.lines if line.kind == "row"],
+        )
+        for i, (head, widths) in enumerate(zip(grid.heads, columns, strict=True))
+    ]
+
+
+def _need(widths: list[float], title: str, *, wraps: bool, texts: list[str]) -> _Need:
+    words = [width_em(word, bold=True) * _HEAD_SCALE for word in title.split()] or [0.0]
+    head = _halved(title) * _HEAD_SCALE
+    widest = widths[-1] if widths else 0.0
+    if not wraps:
+        return _Need(max(head, widest), max(*words, widest), wraps=False)
+    usual = min(widths[min(len(widths) - 1, int(len(widths) * _QUANTILE))] if widths else 0.0, _TEXT_NATURAL)
+    longest_word = max((width_em(word) for text in texts for word in text.split(" ")), default=0.0)
+    least = max(*words, min(longest_word, _TEXT_LEAST * 1.5), min(usual, _TEXT_LEAST))
+    return _Need(max(head, usual, least), least, wraps=True)
+
+
+def _halved(title: str) -> float:
+    """The width of a heading set in two lines as even as its words allow."""
+    words = title.split()
+    cuts = range(1, len(words) + 1)
+    joined = [
+        max(width_em(" ".join(words[:cut]), bold=True), width_em(" ".join(words[cut:]), bold=True)) for cut in cuts
+    ]
+    return min(joined, default=0.0)
+
+
+def _natural(needs: Sequence[_Need], size: float) -> float:
+    return sum(need.natural * size * _SLACK + 2 * PAD for need in needs)
+
+
+def _least(needs: Sequence[_Need], size: float) -> float:
+    return sum(need.least * size * _SLACK + 2 * PAD for need in needs)
+
+
+def _fitted(grid: Grid, needs: list[_Need], inner: float, view: View) -> list[Grid]:
+    for size in SIZES:
+        if _natural(needs, size) <= inner:
+            return [_set(grid, needs, inner, size)]
+    for size in SIZES:
+        if _least(needs, size) <= inner:
+            return [_set(grid, needs, inner, size)]
+    return [_set(*part, inner, SIZES[-1]) for part in _divided(grid, needs, inner, view)]
+
+
+def _set(grid: Grid, needs: Sequence[_Need], inner: float, size: float) -> Grid:
+    """`grid` with widths that fill the page, and with texts cut that would take more than three lines."""
+    natural = [need.natural * size * _SLACK + 2 * PAD for need in needs]
+    spare = inner - sum(natural)
+    if spare >= 0:
+        widths = [width + spare * width / sum(natural) for width in natural]
+    else:
+        least = [need.least * size * _SLACK + 2 * PAD for need in needs]
+        wish = [a - b for a, b in zip(natural, least, strict=True)]
+        widths = [b + (inner - sum(least)) * w / (sum(wish) or 1) for b, w in zip(least, wish, strict=True)]
+    room = [(width - 2 * PAD) / size for width in widths]
+    lines = tuple(_clamped(line, room, needs) if line.kind == "row" else line for line in grid.lines)
+    return replace(grid, widths=tuple(widths), size=size, lines=lines)
+
+
+def _clamped(line: Line, room: Sequence[float], needs: Sequence[_Need]) -> Line:
+    if all(width_em(cell) <= width * LINES_MAX * 0.7 for cell, width in zip(line.cells, room, strict=True)):
+        return line
+    cells = (
+        clamp(cell, width) if need.wraps else cell for cell, width, need in zip(line.cells, room, needs, strict=True)
+    )
+    return replace(line, cells=tuple(cells))
+
+
+def clamp(text: str, width: float, *, lines: int = LINES_MAX) -> str:
+    """`text`, cut with an ellipsis if it takes more than `lines` lines of `width` em when broken between words."""
+    if width_em(text) <= width or _lines(text, width) <= lines:
+        return text
+    low, high = 0, len(text)
+    while low < high:  # the longest beginning that leaves room for the ellipsis
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _lines(text[:middle] + "…", width) <= lines else (low, middle - 1)
+    return text[:low].rstrip(" ,;.:") + "…"
+
+
+def _lines(text: str, width: float) -> int:
+    """How many lines `text` takes; a word longer than a line is broken anywhere."""
+    used, start, space = 1, 0.0, width_em(" ")
+    for word in text.split(" "):
+        length = width_em(word)
+        if start and start + length > width:
+            used, start = used + 1, 0.0
+        while length > width:
+            used, length = used + 1, length - width
+        start += length + space
+    return used
+
+
+def _divided(grid: Grid, needs: list[_Need], inner: float, view: View) -> list[tuple[Grid, list[_Need]]]:
+    """`grid` in parts of as many columns as fit, each beginning with the first column, which says whose row it is."""
+    size = SIZES[-1]
+    room = inner - _least(needs[:1], size)
+    groups: list[list[int]] = [[0]]
+    used = 0.0
+    for index in range(1, len(needs)):
+        width = _least(needs[index : index + 1], size)
+        if len(groups[-1]) > 1 and used + width > room:
+            groups.append([0])
+            used = 0.0
+        groups[-1].append(index)
+        used += width
+    words, count = view.words.words["columns"], len(needs)
+    parts = []
+    for group in groups:
+        name = words.format(first=group[1] + 1 if group[1] > 1 else 1, last=group[-1] + 1, count=count)
+        parts.append(
+            (
+                replace(
+                    grid,
+                    heading=f"{grid.heading} ({name})" if grid.heading else name[:1].upper() + name[1:],
+                    heads=tuple(grid.heads[index] for index in group),
+                    lines=tuple(_picked(line, group) for line in grid.lines),
+                ),
+                [needs[index] for index in group],
+            )
+        )
+    return parts
+
+
+def _picked(line: Line, group: Sequence[int]) -> Line:
+    if line.kind in ("group", "cut"):
+        return line
+    cells = tuple(line.cells[index] for index in group)
+    if line.kind == "row":
+        return replace(line, cells=cells, links=tuple(line.links[index] for index in group) if line.links else ())
+    span = next((number for number, cell in enumerate(cells) if number and cell), len(cells))
+    return replace(line, cells=cells, span=span if line.span > 0 and line.cells[0] else 1)

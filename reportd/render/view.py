@@ -1,0 +1,328 @@
+"""A document as a reader meets it: every word, figure and line in its final spelling, but no place on a page yet.
+
+Both the web page and the PDF are set from this. Rows of tables are brought into memory here, up to a limit, and what
+lies past it is announced at the top and at the cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Context, Decimal
+from itertools import islice
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from reportd.report.document import Align, Chart, Column, Data, Document, Format, Kpi, Kpis, Table
+from reportd.report.formats import MINUS, display, display_datetime, display_number, displayer, parse
+from reportd.report.locales import Locale, locale_of
+from reportd.spool import read
+
+LineKind = Literal["row", "group", "subtotal", "total", "cut"]
+
+_ZEBRA_FROM = 9
+_TILES_MAX = 5
+_EXACT = Context(prec=1000)
+_BLANK = re.compile(r"[\x00-\x20\x7f]+")
+_TARGET = re.compile(r"(https?://|mailto:)\S+$", re.IGNORECASE)
+_SCHEME = re.compile(r"^(https?://(www\.)?|mailto:)|/$", re.IGNORECASE)
+_KEEP_ROWS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure: `delta` is its change with sign and arrow, `against` what it is compared with."""
+
+    label: str
+    value: str
+    delta: str
+    against: str
+    direction: Literal["up", "down", "level"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """A band of figures."""
+
+    heading: str
+    tiles: tuple[Tile, ...]
+    kind: Literal["tiles"] = "tiles"
+
+    @property
+    def rows(self) -> list[tuple[Tile, ...]]:
+        """The tiles in rows of at most five, as even as can be: six are three and three."""
+        count = -(-len(self.tiles) // _TILES_MAX) or 1
+        length = -(-len(self.tiles) // count)
+        return [self.tiles[start : start + length] for start in range(0, len(self.tiles), max(length, 1))]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart with its heading; `svg` is filled in by whoever knows how wide the page is."""
+
+    heading: str
+    chart: Chart
+    svg: str = ""
+    note: str = ""
+    kind: Literal["figure"] = "figure"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a table. `row` and sums have a text per column; `group` and `cut` one text across all of them.
+
+    `keep`: the next line must stand on the same page. `odd`: every second row, where the table is striped.
+    `span`: how many columns the first text of a sum reaches over. `links`: where each text leads, empty without any.
+    """
+
+    kind: LineKind
+    cells: tuple[str, ...]
+    keep: bool = False
+    odd: bool = False
+    span: int = 1
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's heading."""
+
+    title: str
+    align: Align
+    wraps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table. `widths` (points, one per column) and `size` (points) are set by whoever knows how wide the page is."""
+
+    heading: str
+    heads: tuple[Head, ...]
+    lines: tuple[Line, ...]
+    empty: str = ""
+    grouped: bool = False
+    widths: tuple[float, ...] = ()
+    size: float = 0.0
+    kind: Literal["grid"] = "grid"
+
+
+Part = Tiles | Figure | Grid
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The whole document in words. `about` is the line below the title; `banners` say what was left out."""
+
+    document: Document
+    title: str
+    subtitle: str
+    about: tuple[str, ...]
+    as_of: str
+    banners: tuple[str, ...]
+    parts: tuple[Part, ...]
+    words: Locale
+
+
+def view_of(document: Document, *, rows_max: int) -> View:
+    """`document` in words, with at most `rows_max` rows of each table. `@data` blocks have no place on a page."""
+    locale = locale_of(document.locale)
+    moment = display_datetime(document.as_of.astimezone(ZoneInfo(document.timezone)), document.locale, zone=True)
+    as_of = locale.words["as of"].format(time=moment)
+    shown = [section for section in document.sections if not isinstance(section, Data)]
+    only = sum(isinstance(section, Table) for section in shown) == 1
+    parts: list[Part] = []
+    for section in shown:
+        match section:
+            case Kpis():
+                parts.append(Tiles(section.title, tuple(_tile(kpi, document.locale, locale) for kpi in section.items)))
+            case Chart():
+                parts.append(Figure(section.title or _chart_title(section, locale), section))
+            case Table():
+                heading = section.title or ("" if only else _title_of_block(section))
+                parts.append(_grid(section, heading, document, locale, rows_max=rows_max))
+    return View(
+        document=document,
+        title=document.title,
+        subtitle=document.subtitle or "",
+        about=(*(_filter(label, value) for label, value in document.filters), as_of),
+        as_of=as_of,
+        banners=tuple(
+            _banner(s, document, locale, rows_max) for s in shown if isinstance(s, Table) and s.rows.count > rows_max
+        ),
+        parts=tuple(parts),
+        words=locale,
+    )
+
+
+def _filter(label: str, value: str) -> str:
+    return f"{label}: {value}" if label else value
+
+
+def _tile(kpi: Kpi, tag: str, locale: Locale) -> Tile:
+    value = kpi.value
+    shown = (
+        display_number(value, kpi.format, tag)
+        if isinstance(value, int | Decimal)
+        else display(_text(value), kpi.format, tag)
+    )
+    if kpi.delta is None:
+        return Tile(kpi.label, shown, "", kpi.delta_label or "", "level")
+    change = display_number(kpi.delta, kpi.delta_format or kpi.format, tag)
+    # What rounds to nothing is no change: "−0.0 %" and an arrow would be a lie.
+    level = not any(digit in change for digit in "123456789")
+    if level:
+        return Tile(kpi.label, shown, f"± {change.removeprefix(MINUS)}", kpi.delta_label or "", "level")
+    up = kpi.delta > 0
+    return Tile(
+        kpi.label,
+        shown,
+        f"{'▲' if up else '▼'} {'+' if up else ''}{change}",
+        kpi.delta_label or "",
+        "up" if up else "down",
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _chart_title(chart: Chart, locale: Locale) -> str:
+    measures = [column.title for column in chart.y]
+    joined = ", ".join(measures[:-1]) + f" {locale.words['and']} {measures[-1]}" if len(measures) > 1 else measures[0]
+    return locale.words["by"].format(measure=joined, dimension=chart.x.title[:1].lower() + chart.x.title[1:])
+
+
+def _title_of_block(table: Table) -> str:
+    return table.name.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _banner(table: Table, document: Document, locale: Locale, rows_max: int) -> str:
+    count, shown = (_count(number, document) for number in (table.rows.count, rows_max))
+    first = locale.words["cut"].format(shown=shown, count=count, table=table.title or document.title)
+    return f"{first} {locale.words['cut totals'].format(count=count)}"
+
+
+def _count(number: int, document: Document) -> str:
+    return display_number(number, Format("integer"), document.locale)
+
+
+# -- tables
+
+
+def _grid(table: Table, heading: str, document: Document, locale: Locale, *, rows_max: int) -> Grid:
+    columns = tuple(column for column in table.columns if table.group is None or column.index != table.group.index)
+    heads = tuple(Head(column.title, column.align, _wraps(column)) for column in columns)
+    if not table.rows.count:
+        values = " · ".join(_filter(label, value) for label, value in document.filters)
+        empty = locale.words["no rows for"].format(filters=values) if values else locale.words["no rows"]
+        return Grid(heading, heads, (), empty=empty)
+    lines = list(_lines(table, columns, document, locale, rows_max=rows_max))
+    if table.totals:
+        lines.append(_sum_line("total", locale.words["total"], columns, [c.total for c in columns], document.locale))
+    return Grid(heading, heads, tuple(_kept(lines)), grouped=table.group is not None)
+
+
+def _wraps(column: Column) -> bool:
+    return column.align == "left" and column.format.kind in ("text", "link", "identifier")
+
+
+def _lines(
+    table: Table, columns: tuple[Column, ...], document: Document, locale: Locale, *, rows_max: int
+) -> Iterator[Line]:
+    cells = _Cells(columns, document.locale)
+    striped = len(columns) >= _ZEBRA_FROM
+    group: str | None = None
+    sums = _Sums(table, columns, document.locale)
+    rows = islice(read(table.rows.path), rows_max)
+    for number, row in enumerate(rows):
+        if table.group is not None and (number == 0 or row[table.group.index] != group):
+            if number:
+                yield from sums.line(_group_text(table.group, group, document.locale), locale)
+            group = row[table.group.index]
+            yield Line("group", (_group_text(table.group, group, document.locale),))
+        sums.add(row)
+        yield cells.line(row, odd=striped and number % 2 == 1)
+    if table.rows.count > rows_max:
+        left = _count(table.rows.count - rows_max, document)
+        yield Line("cut", (locale.words["cut here"].format(left=left, table=table.title or document.title),))
+    elif table.group is not None:
+        yield from sums.line(_group_text(table.group, group, document.locale), locale)
+
+
+class _Cells:
+    """Turns spooled rows into the texts of a table's columns."""
+
+    def __init__(self, columns: Sequence[Column], tag: str) -> None:
+        self._columns = [(column.index, displayer(column.format, tag), _wraps(column)) for column in columns]
+        self._links = {number for number, column in enumerate(columns) if column.format.kind == "link"}
+
+    def line(self, row: Sequence[str | None], *, odd: bool) -> Line:
+        texts = [_one_line(show(row[index])) if wraps else show(row[index]) for index, show, wraps in self._columns]
+        if not self._links:
+            return Line("row", tuple(texts), odd=odd)
+        targets = tuple(
+            text if number in self._links and _TARGET.match(text) else "" for number, text in enumerate(texts)
+        )
+        shown = (_SCHEME.sub("", text) if target else text for text, target in zip(texts, targets, strict=True))
+        return Line("row", tuple(shown), odd=odd, links=targets)
+
+
+class _Sums:
+    """The running sums of one group."""
+
+    def __init__(self, table: Table, columns: Sequence[Column], tag: str) -> None:
+        self._columns = columns
+        self._tag = tag
+        self._summed = {column.index: column.type for column in table.subtotal}
+        self._sums = dict.fromkeys(self._summed, Decimal(0))
+
+    def add(self, row: Sequence[str | None]) -> None:
+        for index, type_name in self._summed.items():
+            value = parse(row[index], type_name)
+            if isinstance(value, int | Decimal):
+                self._sums[index] = _EXACT.add(self._sums[index], Decimal(value))
+
+    def line(self, group: str, locale: Locale) -> Iterator[Line]:
+        if self._summed:
+            sums = [self._sums.get(column.index) for column in self._columns]
+            yield _sum_line("subtotal", f"{locale.words['subtotal']} {group}", self._columns, sums, self._tag)
+        self._sums = dict.fromkeys(self._summed, Decimal(0))
+
+
+def _sum_line(
+    kind: Literal["subtotal", "total"], label: str, columns: Sequence[Column], sums: Sequence[Decimal | None], tag: str
+) -> Line:
+    cells = ["" if s is None else display_number(s, c.format, tag) for c, s in zip(columns, sums, strict=True)]
+    span = next((number for number, cell in enumerate(cells) if cell), len(cells))
+    if span:
+        cells[0] = label
+    return Line(kind, tuple(cells), span=max(span, 1))
+
+
+def _group_text(column: Column, raw: str | None, tag: str) -> str:
+    shown = _one_line(display(raw, column.format, tag))
+    return shown if column.format.kind in ("text", "date") else f"{column.title}: {shown}"
+
+
+def _kept(lines: list[Line]) -> Iterator[Line]:
+    """`lines`, those marked that must not end a page: group headers, the row before a sum, two rows before the last."""
+    keeps: list[bool] = []
+    needed = 0
+    for line in reversed(lines):
+        keeps.append(line.kind == "group" or needed > 0)
+        match line.kind:
+            case "total":
+                needed = _KEEP_ROWS
+            case "subtotal" | "cut":
+                needed = max(needed, 1)
+            case "group":
+                needed = 0
+            case "row":
+                needed = max(needed - 1, 0)
+    for line, keep in zip(lines, reversed(keeps), strict=True):
+        yield replace(line, keep=True) if keep else line
+
+
+def _one_line(text: str) -> str:
+    return _BLANK.sub(" ", text).strip()
