@@ -1,9 +1,10 @@
 -- What happens when a job is INSERTed: it is checked, refused with the nearest remedy, or completed and announced.
 --
--- Every check is an expression on values at hand: no EXCEPTION block (each one is a subtransaction), no cast that can fail.
+-- A check returns NULL, or what is wrong as {field, problem, remedy}; the trigger alone raises. Every check is an expression
+-- on values at hand: no EXCEPTION block (each one is a subtransaction), no cast that can fail.
 
 create function reportd.nearest(word text, words text[]) returns text
-language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+language plpgsql immutable as $$
 declare
   candidate text;
   best text;
@@ -12,7 +13,8 @@ declare
   current integer[];
 begin
   foreach candidate in array words loop
-    -- Edit distance (Levenshtein), row by row; only ever run to word an error.
+    continue when candidate is null;
+    -- Edit distance (Levenshtein), row by row; it only ever runs to word an error.
     previous := array(select generate_series(0, length(candidate)));
     for i in 1 .. least(length(word), 63) loop
       current := array[i];
@@ -34,123 +36,8 @@ begin
 end $$;
 comment on function reportd.nearest(text, text[]) is 'The word most like a mistyped one, or NULL when none is near.';
 
-create function reportd.refuse(field text, problem text, remedy text) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-  raise exception '%: %', field, problem using
-    errcode = 'invalid_parameter_value', hint = remedy,
-    schema = 'reportd', table = 'jobs', column = split_part(field, '.', 1);
-end $$;
-comment on function reportd.refuse(text, text, text) is 'Ends an INSERT with an error that names field, value and what is allowed.';
-
-create function reportd.refuse_unknown(field text, word text, noun text, words text[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  near text := reportd.nearest(word, words);
-begin
-  perform reportd.refuse(
-    field,
-    case
-      when cardinality(words) = 0 then format('%s is not one: there is no %s', to_json(left(word, 60)), noun)
-      else format('%s is not one of: %s%s', to_json(left(word, 60)), array_to_string(words[:12], ', '),
-                  case when cardinality(words) > 12 then format(' and %s more', cardinality(words) - 12) else '' end)
-    end,
-    coalesce(format('Did you mean %s?', to_json(near)), format('Use the name of a %s that exists.', noun))
-  );
-end $$;
-comment on function reportd.refuse_unknown(text, text, text, text[]) is 'Ends an INSERT that names something unknown, with the nearest name.';
-
-create function reportd.check_value(field text, value jsonb, schema jsonb) returns void
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
-declare
-  type text := jsonb_typeof(value);
-  allowed jsonb := schema -> 'type';
-  shown text;
-  bound numeric;
-  key text;
-  item jsonb;
-  position integer := 0;
-begin
-  if allowed is not null and not allowed ? type
-     and not (type = 'number' and allowed ? 'integer' and trunc(value::numeric) = value::numeric) then
-    shown := case when schema -> 'writeOnly' = 'true' then 'the value' else left(value::text, 60) end;
-    perform reportd.refuse(
-      field,
-      format('%s is %s, must be %s', shown, reportd.type_words(to_jsonb(type)), reportd.type_words(allowed)),
-      case
-        when type = 'string' and (allowed ? 'integer' or allowed ? 'number') and value #>> '{}' ~ '^-?[0-9]+(\.[0-9]+)?$'
-          then format('Write %s, without quotes.', value #>> '{}')
-        when type = 'string' and allowed ? 'array' then 'Write a list: [' || left(value::text, 60) || '].'
-        when type = 'null' then 'Leave it out instead.'
-        else format('Give %s.', reportd.type_words(allowed))
-      end
-    );
-  end if;
-
-  if schema ? 'enum' and not (schema -> 'enum' @> case when type in ('object', 'array') then jsonb_build_array(value) else value end) then
-    if schema -> 'writeOnly' = 'true' then
-      perform reportd.refuse(field, 'the value is not one of those allowed', 'Give one of those allowed.');
-    end if;
-    perform reportd.refuse_unknown(field, value #>> '{}', 'choice', array(select jsonb_array_elements_text(schema -> 'enum')));
-  end if;
-
-  if type = 'number' then
-    shown := case when schema -> 'writeOnly' = 'true' then 'the value' else left(value::text, 60) end;
-    if jsonb_typeof(schema -> 'minimum') = 'number' and value::numeric < (schema -> 'minimum')::numeric then
-      bound := (schema -> 'minimum')::numeric;
-      perform reportd.refuse(field, format('%s is below the minimum of %s', shown, bound), format('Give %s or more.', bound));
-    end if;
-    if jsonb_typeof(schema -> 'maximum') = 'number' and value::numeric > (schema -> 'maximum')::numeric then
-      bound := (schema -> 'maximum')::numeric;
-      perform reportd.refuse(field, format('%s is above the maximum of %s', shown, bound), format('Give %s or less.', bound));
-    end if;
-  elsif type = 'array' and schema ? 'items' then
-    for item in select jsonb_array_elements(value) loop
-      perform reportd.check_value(format('%s[%s]', field, position), item, schema -> 'items');
-      position := position + 1;
-    end loop;
-  elsif type = 'object' then
-    perform reportd.check_object(field, value, schema);
-  end if;
-end $$;
-comment on function reportd.check_value(text, jsonb, jsonb) is 'Refuses a value that its JSON Schema does not allow; field is its path, for the message.';
-
-create function reportd.check_object(field text, value jsonb, schema jsonb) returns void
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
-declare
-  properties jsonb := coalesce(schema -> 'properties', '{}');
-  others jsonb := schema -> 'additionalProperties';
-  required jsonb := schema -> 'required';
-  key text;
-  item jsonb;
-begin
-  if required is not null and required <> '[]' then
-    for key in select jsonb_array_elements_text(required) loop
-      if not value ? key then
-        perform reportd.refuse(
-          field || '.' || key,
-          format('missing, must be %s', coalesce(reportd.type_words(properties -> key -> 'type'), 'given')),
-          format('Add %s to %s.', to_json(key), field)
-        );
-      end if;
-    end loop;
-  end if;
-  for key, item in select each.key, each.value from jsonb_each(value) each loop
-    if properties ? key then
-      perform reportd.check_value(field || '.' || key, item, properties -> key);
-    elsif others = 'false' then
-      perform reportd.refuse_unknown(
-        field || '.' || key, key, 'parameter', array(select jsonb_object_keys(properties))
-      );
-    elsif jsonb_typeof(others) = 'object' then
-      perform reportd.check_value(field || '.' || key, item, others);
-    end if;
-  end loop;
-end $$;
-comment on function reportd.check_object(text, jsonb, jsonb) is 'Refuses an object with a missing, unknown or wrong member.';
-
 create function reportd.type_words(types jsonb) returns text
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable as $$
   select string_agg(
     case t when 'array' then 'a list' when 'integer' then 'a whole number' when 'boolean' then 'true or false' when 'null' then 'null'
            when 'object' then 'an object' else 'a ' || t end,
@@ -162,44 +49,173 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function reportd.type_words(jsonb) is 'JSON Schema types in words.';
 
-create function reportd.check_size(field text, value jsonb) returns void
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+create function reportd.not_among(field text, word text, nouns text, words text[]) returns text[]
+language sql immutable as $$
+  select array[
+    field,
+    case
+      when cardinality(words) = 0 then format('%s is unknown: there are no %s', to_json(left(word, 60)), nouns)
+      else format('%s is unknown; %s: %s%s', to_json(left(word, 60)), nouns, array_to_string(words[:12], ', ', 'null'),
+        case when cardinality(words) > 12 then format(' and %s more', cardinality(words) - 12) else '' end)
+    end,
+    case
+      when reportd.nearest(word, words) is not null then format('Did you mean %s?', to_json(reportd.nearest(word, words)))
+      when cardinality(words) = 0 then 'Leave it out.'
+      else 'Use one of these.'
+    end
+  ]
+$$;
+comment on function reportd.not_among(text, text, text, text[]) is 'What to say of a word that is not one of those allowed: the list, and the nearest.';
+
+create function reportd.check_value(field text, value jsonb, schema jsonb) returns text[]
+language plpgsql stable as $$
+declare
+  type text := jsonb_typeof(value);
+  allowed jsonb := schema -> 'type';
+  hidden boolean;
+  item jsonb;
+  place integer := 0;
+  wrong text[];
+begin
+  if allowed is not null and not allowed ? type
+     and not (type = 'number' and allowed ? 'integer' and trunc(value::numeric) = value::numeric) then
+    return array[
+      field,
+      format('%s is %s, must be %s',
+        case when schema -> 'writeOnly' = 'true' then 'the value' else left(value::text, 60) end,
+        case when type = 'number' and allowed ? 'integer' then 'not whole' else reportd.type_words(to_jsonb(type)) end,
+        reportd.type_words(allowed)),
+      case
+        when schema -> 'writeOnly' = 'true' then format('Give %s.', reportd.type_words(allowed))
+        when type = 'string' and (allowed ? 'integer' or allowed ? 'number') and value #>> '{}' ~ '^-?[0-9]{1,60}(\.[0-9]{1,60})?$'
+          then format('Write %s, without quotes.', value #>> '{}')
+        when type = 'string' and allowed ? 'boolean' and lower(value #>> '{}') in ('true', 'false')
+          then format('Write %s, without quotes.', lower(value #>> '{}'))
+        when type not in ('array', 'object', 'null') and allowed ? 'array' then format('Write [%s].', left(value::text, 60))
+        when type = 'number' and allowed ? 'string' then format('Write "%s", in quotes.', left(value::text, 60))
+        when type = 'null' then 'Leave it out instead.'
+        else format('Give %s.', reportd.type_words(allowed))
+      end
+    ];
+  end if;
+
+  if schema ? 'enum'
+     and not schema -> 'enum' @> case when type in ('object', 'array') then jsonb_build_array(value) else value end then
+    if schema -> 'writeOnly' = 'true' then
+      return array[field, 'the value is not one of those allowed', 'Give one of those allowed.'];
+    end if;
+    return reportd.not_among(field, value #>> '{}', 'choices', array(select jsonb_array_elements_text(schema -> 'enum')));
+  end if;
+
+  if type = 'number' then
+    if jsonb_typeof(schema -> 'minimum') = 'number' and value::numeric < (schema -> 'minimum')::numeric then
+      hidden := schema -> 'writeOnly' = 'true';
+      return array[
+        field,
+        format('%s is below the minimum of %s', case when hidden then 'the value' else left(value::text, 60) end, schema -> 'minimum'),
+        format('Give %s or more.', schema -> 'minimum')
+      ];
+    end if;
+    if jsonb_typeof(schema -> 'maximum') = 'number' and value::numeric > (schema -> 'maximum')::numeric then
+      hidden := schema -> 'writeOnly' = 'true';
+      return array[
+        field,
+        format('%s is above the maximum of %s', case when hidden then 'the value' else left(value::text, 60) end, schema -> 'maximum'),
+        format('Give %s or less.', schema -> 'maximum')
+      ];
+    end if;
+  elsif type = 'array' then
+    if schema ? 'items' then
+      for item in select jsonb_array_elements(value) loop
+        wrong := reportd.check_value(format('%s[%s]', field, place), item, schema -> 'items');
+        if wrong is not null then
+          return wrong;
+        end if;
+        place := place + 1;
+      end loop;
+    end if;
+  elsif type = 'object' then
+    return reportd.check_object(field, value, schema);
+  end if;
+  return null;
+end $$;
+comment on function reportd.check_value(text, jsonb, jsonb) is 'What a JSON Schema has against a value, or NULL; field is its path, for the message.';
+
+create function reportd.check_object(field text, value jsonb, schema jsonb) returns text[]
+language plpgsql stable as $$
+declare
+  properties jsonb := coalesce(schema -> 'properties', '{}');
+  others jsonb := schema -> 'additionalProperties';
+  key text;
+  wrong text[];
+begin
+  if schema ? 'required' and jsonb_array_length(schema -> 'required') > 0 then
+    for key in select jsonb_array_elements_text(schema -> 'required') loop
+      if not value ? key then
+        return array[
+          field || '.' || key,
+          format('missing, must be %s', coalesce(reportd.type_words(properties -> key -> 'type'), 'given')),
+          format('Add %s to %s.', to_json(key), field)
+        ];
+      end if;
+    end loop;
+  end if;
+  if value <> '{}' then
+    for key in select jsonb_object_keys(value) loop
+      if properties ? key then
+        wrong := reportd.check_value(field || '.' || key, value -> key, properties -> key);
+      elsif others = 'false' then
+        wrong := reportd.not_among(field, key, 'parameters', array(select jsonb_object_keys(properties) order by 1));
+      elsif jsonb_typeof(others) = 'object' then
+        wrong := reportd.check_value(field || '.' || key, value -> key, others);
+      end if;
+      if wrong is not null then
+        return wrong;
+      end if;
+    end loop;
+  end if;
+  return null;
+end $$;
+comment on function reportd.check_object(text, jsonb, jsonb) is 'What a JSON Schema has against an object (a member is missing, unknown or wrong), or NULL.';
+
+create function reportd.check_size(field text, value jsonb) returns text[]
+language plpgsql stable as $$
 declare
   written text := value::text;
-  depth integer;
+  deepest integer;
 begin
   if octet_length(written) > 65536 then
-    perform reportd.refuse(field, format('%s bytes, at most 65536 are allowed', octet_length(written)),
-      'Keep big data in a table of your own and pass its key.');
+    return array[field, format('%s bytes, at most 65536 are allowed', octet_length(written)), 'Keep big data in a table of your own and pass its key.'];
   end if;
   -- Nothing is 33 deep without 33 opening brackets: most values need no walk.
-  if length(written) - length(translate(written, '[{', '')) > 32 then
-    with recursive walk (value, depth) as (
-      select check_size.value, 1
+  if length(written) > 66 and length(written) - length(translate(written, '[{', '')) > 32 then
+    with recursive walk (node, depth) as (
+      select value, 1
       union all
-      select inner_value, walk.depth + 1
+      select child, walk.depth + 1
       from walk, lateral (
-        select each.value from jsonb_each(case when jsonb_typeof(walk.value) = 'object' then walk.value else '{}' end) each
+        select each.value from jsonb_each(case when jsonb_typeof(walk.node) = 'object' then walk.node else '{}' end) as each
         union all
-        select item from jsonb_array_elements(case when jsonb_typeof(walk.value) = 'array' then walk.value else '[]' end) item
-      ) as inside (inner_value)
-      where walk.depth <= 32 and jsonb_typeof(inner_value) in ('object', 'array')
+        select item from jsonb_array_elements(case when jsonb_typeof(walk.node) = 'array' then walk.node else '[]' end) as item
+      ) as inside (child)
+      where walk.depth <= 32 and jsonb_typeof(child) in ('object', 'array')
     )
-    select max(walk.depth) into depth from walk;
-    if depth > 32 then
-      perform reportd.refuse(field, 'nested deeper than 32 levels', 'Flatten it.');
+    select max(walk.depth) into deepest from walk;
+    if deepest > 32 then
+      return array[field, 'nested deeper than 32 levels', 'Flatten it.'];
     end if;
   end if;
+  return null;
 end $$;
-comment on function reportd.check_size(text, jsonb) is 'Refuses JSON over 64 kB or 32 levels.';
+comment on function reportd.check_size(text, jsonb) is 'What is wrong with JSON over 64 kB or 32 levels, else NULL.';
 
 create function reportd.wake() returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
   -- NOTIFY holds a lock of the whole server while its transaction commits; where many small transactions insert jobs,
   -- ALTER DATABASE … SET reportd.notify = off leaves the work to polling. Nothing but the wait depends on it.
-  if current_setting('reportd.notify', true) is distinct from 'off' then
-    perform pg_notify('reportd_jobs', '');
+  if pg_catalog.current_setting('reportd.notify', true) is distinct from 'off' then
+    perform pg_catalog.pg_notify('reportd_jobs', '');
   end if;
 end $$;
 comment on function reportd.wake() is 'Tells the daemons that there is something to do, unless reportd.notify is off.';
@@ -208,113 +224,126 @@ comment on function reportd.wake() is 'Tells the daemons that there is something
 create function reportd.jobs_before_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  kind_queue text;
-  kind_priority smallint;
-  kind_formats text[];
-  kind_schema jsonb;
-  kind_broken boolean;
-  kind_retired timestamptz;
+  kind record;
   preset record;
   earliest timestamptz;
-  wrong text;
+  wrong text[];
 begin
-  new.params := coalesce(new.params, '{}');
-  new.metadata := coalesce(new.metadata, '{}');
-  new.deliver := coalesce(new.deliver, '[]');
+  <<checks>>
+  begin
+    if new.params is null then new.params := '{}'; end if;
+    if new.metadata is null then new.metadata := '{}'; end if;
+    if new.deliver is null then new.deliver := '[]'; end if;
 
-  if new.template is not null then
-    select t.kind, t.params, t.formats, t.deliver into preset from reportd.templates t where t.name = new.template;
+    if new.template is not null then
+      select t.kind, t.params, t.formats, t.deliver into preset from reportd.templates t where t.name = new.template;
+      if not found then
+        wrong := reportd.not_among('template', new.template, 'templates', array(select t.name::text from reportd.templates t order by 1));
+        exit checks;
+      elsif new.kind <> preset.kind then
+        wrong := array['kind', format('%s is not the kind of template %s', to_json(new.kind), to_json(new.template)),
+          format('Leave kind out, or write %s.', to_json(preset.kind))];
+        exit checks;
+      end if;
+      new.kind := preset.kind;
+      if jsonb_typeof(new.params) = 'object' then
+        new.params := preset.params || new.params;
+      end if;
+      new.formats := coalesce(new.formats, preset.formats);
+      if new.deliver = '[]' then
+        new.deliver := preset.deliver;
+      end if;
+    end if;
+
+    select k.queue, k.priority, k.formats, k.params_schema, k.error, k.retired_at into kind from reportd.kinds k where k.name = new.kind;
     if not found then
-      perform reportd.refuse_unknown('template', new.template, 'template', array(select t.name::text from reportd.templates t order by 1));
+      wrong := case
+        when new.kind is null then array['kind', 'missing', 'Name a report or task of reportd.kinds.']
+        else reportd.not_among('kind', new.kind, 'kinds',
+          array(select k.name::text from reportd.kinds k where k.retired_at is null and k.name <> 'deliver' order by 1))
+      end;
+      exit checks;
+    elsif kind.retired_at is not null then
+      wrong := array['kind', format('%s was retired at %s', to_json(new.kind), kind.retired_at),
+        'Start a daemon that has it, or use another kind.'];
+      exit checks;
     end if;
-    if new.kind <> preset.kind then
-      perform reportd.refuse('kind', format('%s is not the kind of template %s', to_json(new.kind), to_json(new.template)),
-        format('Leave kind out, or write %s.', to_json(preset.kind)));
-    end if;
-    new.kind := preset.kind;
-    if jsonb_typeof(new.params) = 'object' then
-      new.params := preset.params || new.params;
-    end if;
-    new.formats := coalesce(new.formats, preset.formats);
-    if new.deliver = '[]' then
-      new.deliver := preset.deliver;
-    end if;
-  end if;
 
-  if new.kind is null then
-    perform reportd.refuse('kind', 'missing', 'Name a report or task of reportd.kinds.');
-  end if;
-  select k.queue, k.priority, k.formats, k.params_schema, k.error is not null, k.retired_at
-    into kind_queue, kind_priority, kind_formats, kind_schema, kind_broken, kind_retired
-    from reportd.kinds k where k.name = new.kind;
-  if not found then
-    perform reportd.refuse_unknown('kind', new.kind, 'kind',
-      array(select k.name::text from reportd.kinds k where k.retired_at is null and k.name <> 'deliver' order by 1));
-  end if;
-  if kind_retired is not null then
-    perform reportd.refuse('kind', format('%s was retired at %s', to_json(new.kind), kind_retired),
-      'Start a daemon that has it, or use another kind.');
-  end if;
-
-  if jsonb_typeof(new.params) <> 'object' then
-    perform reportd.refuse('params', format('%s is %s, must be an object', left(new.params::text, 60), reportd.type_words(to_jsonb(jsonb_typeof(new.params)))),
-      'Write {"name": value, …}.');
-  end if;
-  perform reportd.check_size('params', new.params);
-  -- A broken kind has no schema to hold params against; its jobs fail at once with the kind's own error.
-  if not kind_broken then
-    perform reportd.check_object('params', new.params, kind_schema);
-    if new.formats is not null and not new.formats <@ kind_formats then
-      select f into wrong from unnest(new.formats) f where f is null or f <> all (kind_formats) limit 1;
-      perform reportd.refuse_unknown('formats', coalesce(wrong, 'NULL'), 'format of this kind', kind_formats);
+    if jsonb_typeof(new.params) <> 'object' then
+      wrong := array['params', format('%s is %s, must be an object', left(new.params::text, 60), reportd.type_words(to_jsonb(jsonb_typeof(new.params)))),
+        'Write {"name": value, …}.'];
+      exit checks;
     end if;
-  end if;
-  if cardinality(new.formats) > 1 and (select count(distinct f) from unnest(new.formats) f) < cardinality(new.formats) then
-    perform reportd.refuse('formats', format('%s names one twice', new.formats), 'Name each format once.');
-  end if;
-
-  if new.metadata <> '{}' then
-    if jsonb_typeof(new.metadata) <> 'object' then
-      perform reportd.refuse('metadata', format('%s is not an object', left(new.metadata::text, 60)), 'Write {"name": value, …}.');
+    if new.params <> '{}' then
+      wrong := reportd.check_size('params', new.params);
+      exit checks when wrong is not null;
     end if;
-    perform reportd.check_size('metadata', new.metadata);
-  end if;
-  if new.deliver <> '[]' then
-    if jsonb_typeof(new.deliver) <> 'array' then
-      perform reportd.refuse('deliver', format('%s is not a list', left(new.deliver::text, 60)), 'Write ["channel:target", …].');
+    -- A broken kind has no schema to hold params against: its jobs are accepted, and fail at once with the kind's error.
+    if kind.error is null then
+      wrong := reportd.check_object('params', new.params, kind.params_schema);
+      exit checks when wrong is not null;
+      if not new.formats <@ kind.formats then
+        wrong := reportd.not_among('formats',
+          coalesce((select f from unnest(new.formats) f where f <> all (kind.formats) limit 1), 'null'), 'formats', kind.formats);
+        exit checks;
+      end if;
     end if;
-    perform reportd.check_size('deliver', new.deliver);
-  end if;
+    if cardinality(new.formats) > 1 and (select count(distinct f) from unnest(new.formats) f) < cardinality(new.formats) then
+      wrong := array['formats', format('%s names one twice', new.formats), 'Name each format once.'];
+      exit checks;
+    end if;
 
-  if new.queue is null then
-    new.queue := coalesce(kind_queue, 'default');
-  elsif new.queue !~ '^[a-z0-9_-]{1,63}$' then
-    perform reportd.refuse('queue', format('%s is not a name', to_json(left(new.queue, 80))), 'Use 1 to 63 of a-z, 0-9, _ and -.');
-  end if;
-  new.priority := coalesce(new.priority, kind_priority, 0);
-  if new.priority not between -9 and 9 then
-    perform reportd.refuse('priority', format('%s is not between -9 and 9', new.priority), 'Higher goes first; 0 is usual.');
-  end if;
-  if new.max_attempts not between 1 and 1000 then
-    perform reportd.refuse('max_attempts', format('%s is not between 1 and 1000', new.max_attempts), '1 means: no retry.');
-  end if;
-  if not (new.timeout_s > 0 and new.timeout_s < 'infinity') then
-    perform reportd.refuse('timeout_s', format('%s is not a time-out', new.timeout_s), 'Give seconds, more than 0.');
-  end if;
-  if cardinality(new.depends_on) > 0 then
-    perform reportd.refuse('depends_on', 'this version of reportd does not wait for other jobs', 'Leave it out.');
-  end if;
-  if octet_length(new.unique_key) not between 1 and 1000 then
-    perform reportd.refuse('unique_key', format('%s bytes, must be 1 to 1000', octet_length(new.unique_key)), 'Use a digest of the long key.');
-  end if;
-  if not isfinite(new.run_at) then
-    perform reportd.refuse('run_at', format('%s is not a time', new.run_at), 'Give a time, or leave it out for now.');
+    if new.metadata <> '{}' then
+      wrong := case
+        when jsonb_typeof(new.metadata) <> 'object'
+          then array['metadata', format('%s is not an object', left(new.metadata::text, 60)), 'Write {"name": value, …}.']
+        else reportd.check_size('metadata', new.metadata)
+      end;
+      exit checks when wrong is not null;
+    end if;
+    if new.deliver <> '[]' then
+      wrong := case
+        when jsonb_typeof(new.deliver) <> 'array'
+          then array['deliver', format('%s is not a list', left(new.deliver::text, 60)), 'Write ["channel:target", …].']
+        else reportd.check_size('deliver', new.deliver)
+      end;
+      exit checks when wrong is not null;
+    end if;
+
+    if new.queue is null then
+      new.queue := coalesce(kind.queue, 'default');
+    elsif new.queue !~ '^[a-z0-9_-]{1,63}$' then
+      wrong := array['queue', format('%s is not a name', to_json(left(new.queue, 80))), 'Use 1 to 63 of a-z, 0-9, _ and -.'];
+      exit checks;
+    end if;
+    if new.priority is null then
+      new.priority := coalesce(kind.priority, 0);
+    elsif new.priority not between -9 and 9 then
+      wrong := array['priority', format('%s is not between -9 and 9', new.priority), 'Higher goes first; 0 is usual.'];
+      exit checks;
+    end if;
+    if new.max_attempts not between 1 and 1000 then
+      wrong := array['max_attempts', format('%s is not between 1 and 1000', new.max_attempts), '1 means: no retry.'];
+    elsif not (new.timeout_s > 0 and new.timeout_s < 'infinity') then
+      wrong := array['timeout_s', format('%s is not a time-out', new.timeout_s), 'Give seconds, more than 0.'];
+    elsif cardinality(new.depends_on) > 0 then
+      wrong := array['depends_on', 'this version of reportd does not wait for other jobs', 'Leave it out.'];
+    elsif octet_length(new.unique_key) not between 1 and 1000 then
+      wrong := array['unique_key', format('%s bytes, must be 1 to 1000', octet_length(new.unique_key)), 'Use a digest of the key.'];
+    elsif not isfinite(new.run_at) then
+      wrong := array['run_at', format('%s is not a time', new.run_at), 'Give a time, or leave it out for now.'];
+    end if;
+  end checks;
+  if wrong is not null then
+    raise exception '%: %', wrong[1], wrong[2] using
+      errcode = 'invalid_parameter_value', hint = wrong[3],
+      schema = 'reportd', table = 'jobs', column = split_part(wrong[1], '.', 1);
   end if;
 
   new.ready := true;
   new.active_key := new.unique_key;
-  -- Claims scan onward from where they were, up to a time that lies before the end of every transaction that may still
-  -- commit. That holds only if this transaction has its id before it reads the clock.
+  -- A claim looks onward from where the last one stopped, up to a time before which every transaction has ended. That
+  -- holds only if a transaction has its id before it reads the clock.
   perform pg_current_xact_id();
   earliest := clock_timestamp();
   if new.run_at is null or new.run_at < earliest then
@@ -326,18 +355,20 @@ comment on function reportd.jobs_before_insert() is 'Checks an ordered job, refu
 create trigger before_insert before insert on reportd.jobs for each row execute function reportd.jobs_before_insert();
 comment on trigger before_insert on reportd.jobs is 'Checks an ordered job, refuses a wrong one, and fills in what the kind says.';
 
-create function reportd.jobs_after_insert() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function reportd.wake_after_write() returns trigger
+language plpgsql as $$
 begin
   perform reportd.wake();
   return null;
 end $$;
-comment on function reportd.jobs_after_insert() is 'Wakes the daemons, once per statement.';
-create trigger after_insert after insert on reportd.jobs for each statement execute function reportd.jobs_after_insert();
+comment on function reportd.wake_after_write() is 'Wakes the daemons, once per statement.';
+create trigger after_insert after insert on reportd.jobs for each statement execute function reportd.wake_after_write();
 comment on trigger after_insert on reportd.jobs is 'Wakes the daemons, once per statement.';
 
 create function reportd.schedules_before_write() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  near text;
 begin
   -- Shape only: the daemon knows cron. What it can't plan is shown in schedules.error.
   if new.cron !~ '^\s*(@[a-z]+|\S+(\s+\S+){4})\s*$' then
@@ -346,34 +377,31 @@ begin
       schema = 'reportd', table = 'schedules', column = 'cron';
   end if;
   if not exists (select from pg_timezone_names z where z.name = new.timezone) then
+    near := reportd.nearest(new.timezone, array(
+      select z.name from pg_timezone_names z where z.name !~ '^(posix|right)/' and abs(length(z.name) - length(new.timezone)) < 4
+    ));
     raise exception 'timezone: there is no zone %', to_json(left(new.timezone, 80)) using
       errcode = 'invalid_parameter_value',
-      hint = coalesce(
-        format('Did you mean %s?', to_json(reportd.nearest(new.timezone, array(
-          select z.name from pg_timezone_names z where z.name !~ '^(posix|right)/' and abs(length(z.name) - length(new.timezone)) < 4
-        )))),
-        'Use a name of pg_timezone_names, such as Europe/Vienna.'),
+      hint = case when near is null then 'Use a name of pg_timezone_names, such as Europe/Vienna.' else format('Did you mean %s?', to_json(near)) end,
       schema = 'reportd', table = 'schedules', column = 'timezone';
   end if;
-  if tg_op = 'INSERT' or (old.cron, old.timezone, old.starts_at, old.ends_at) is distinct from (new.cron, new.timezone, new.starts_at, new.ends_at) then
+  -- Ticks that fell into a pause are not made up for: planning begins anew.
+  if tg_op = 'INSERT'
+     or (old.cron, old.timezone, old.starts_at, old.ends_at) is distinct from (new.cron, new.timezone, new.starts_at, new.ends_at)
+     or (new.is_active and not new.is_paused and new.retired_at is null
+         and (not old.is_active or old.is_paused or old.retired_at is not null)) then
+    new.planned_at := null;
     new.next_run_at := null;
-    new.error := null;
     new.updated_at := clock_timestamp();
   end if;
   return new;
 end $$;
 comment on function reportd.schedules_before_write() is 'Checks cron and zone, and lets a changed plan be planned anew.';
-create trigger before_write before insert or update of cron, timezone, starts_at, ends_at on reportd.schedules
+create trigger before_write
+  before insert or update of cron, timezone, starts_at, ends_at, is_active, is_paused, retired_at on reportd.schedules
   for each row execute function reportd.schedules_before_write();
 comment on trigger before_write on reportd.schedules is 'Checks cron and zone, and lets a changed plan be planned anew.';
-
-create function reportd.schedules_after_write() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-  perform reportd.wake();
-  return null;
-end $$;
-comment on function reportd.schedules_after_write() is 'Wakes the daemons, so that a new plan is planned at once.';
-create trigger after_write after insert or update of cron, timezone, starts_at, ends_at, is_active, is_paused on reportd.schedules
-  for each statement execute function reportd.schedules_after_write();
+create trigger after_write
+  after insert or update of cron, timezone, starts_at, ends_at, is_active, is_paused, retired_at on reportd.schedules
+  for each statement execute function reportd.wake_after_write();
 comment on trigger after_write on reportd.schedules is 'Wakes the daemons, so that a new plan is planned at once.';

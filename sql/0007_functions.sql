@@ -26,15 +26,13 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   job_id bigint;
 begin
-  if enqueue.priority not between -9 and 9 then
-    perform reportd.refuse('priority', format('%s is not between -9 and 9', enqueue.priority), 'Higher goes first; 0 is usual.');
-  end if;
   loop
+    -- The trigger refuses a priority of ±10; a cast would refuse one of 40000 in words of its own.
     insert into reportd.jobs (
       kind, params, formats, name, queue, priority, run_at, max_attempts, timeout_s, unique_key, deliver, template,
       requested_by, department, tenant, metadata
     ) values (
-      enqueue.kind, enqueue.params, enqueue.formats, enqueue.name, enqueue.queue, enqueue.priority::smallint, enqueue.run_at,
+      enqueue.kind, enqueue.params, enqueue.formats, enqueue.name, enqueue.queue, greatest(least(enqueue.priority, 10), -10)::smallint, enqueue.run_at,
       enqueue.max_attempts, enqueue.timeout_s, enqueue.unique_key, enqueue.deliver, enqueue.template, enqueue.requested_by,
       enqueue.department, enqueue.tenant, enqueue.metadata
     )
@@ -285,7 +283,7 @@ begin
   select * into plan from reportd.schedules s where s.name = run_now.schedule for update;
   if not found then
     raise exception 'there is no schedule %', to_json(run_now.schedule) using errcode = 'no_data_found',
-      hint = coalesce(format('Did you mean %s?', to_json(reportd.nearest(run_now.schedule, array(select s.name::text from reportd.schedules s)))),
+      hint = coalesce('Did you mean ' || to_json(reportd.nearest(run_now.schedule, array(select s.name::text from reportd.schedules s))) || '?',
         'See reportd.schedules.');
   end if;
   insert into reportd.jobs (kind, template, params, formats, deliver, queue, priority, requested_by, department, tenant, schedule_id, slot)
