@@ -1,0 +1,5 @@
+"""The command line: `reportd …`."""
+
+from reportd.cli.app import main
+
+__all__ = ["main"]

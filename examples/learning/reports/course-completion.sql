@@ -19,7 +19,7 @@
 -- title   = "Enrolments from"
 -- ///
 
--- @kpi
+-- @kpi summary
 with spans (is_now, span) as (
   values
     (true, :period),
@@ -50,7 +50,7 @@ select
 from measures n, measures p
 where n.is_now and not p.is_now;
 
--- @bar "Enrolments per month, and how many of them were completed" x=month y=enrolled,completed
+-- @bar monthly "Enrolments per month, and how many of them were completed" x=month y=enrolled,completed
 select
   to_char(date_trunc('month', e.enrolled_on), 'Mon YYYY') as month,
   count(*) as enrolled,
@@ -61,7 +61,7 @@ where e.enrolled_on <@ :period and (c.is_mandatory or not :mandatory_only)
 group by date_trunc('month', e.enrolled_on)
 order by date_trunc('month', e.enrolled_on);
 
--- @table "Courses" group=category subtotal=enrolled,completed,withdrawn,study_hours
+-- @table courses "Courses" group=category subtotal=enrolled,completed,withdrawn,study_hours
 with tested as (
   select a.enrolment_id, bool_or(a.passed) filter (where a.try = 1) as passed_first, max(a.score) as best_score
   from learning.assessments a

@@ -9,7 +9,7 @@
 -- title   = "Activity in"
 -- ///
 
--- @kpi
+-- @kpi summary
 with spans (is_now, span) as (
   values
     (true, :period),
@@ -36,7 +36,7 @@ select
 from measures n, measures p
 where n.is_now and not p.is_now;
 
--- @bar "Study hours per learner" x=department y=hours_per_learner
+-- @bar hours "Study hours per learner" x=department y=hours_per_learner
 select
   d.name as department,
   round(sum(s.minutes) / 60.0 / (select count(*) from learning.learners h
@@ -50,7 +50,7 @@ where s.started_at >= lower(:period) and s.started_at < upper(:period)
 group by d.id
 order by hours_per_learner desc;
 
--- @table "Departments"
+-- @table departments "Departments"
 with headcount as (
   select department_id, count(*) as learners
   from learning.learners

@@ -23,7 +23,7 @@
 -- title   = "Progress from (%)"
 -- ///
 
--- @kpi
+-- @kpi summary
 -- Against the same days a year before: learning has seasons.
 with spans (is_now, span) as (
   values
@@ -58,7 +58,7 @@ select
 from measures n, measures p
 where n.is_now and not p.is_now;
 
--- @line "Enrolments and completions per week" x=week y=enrolled,completed
+-- @line weekly "Enrolments and completions per week" x=week y=enrolled,completed
 with weeks as (
   select week::date as week
   from generate_series(date_trunc('week', lower(:period)), upper(:period) - interval '1 day', interval '7 days') week
@@ -76,7 +76,7 @@ select
 from weeks
 order by week;
 
--- @table "Learners" group=office subtotal=enrolled,completed,overdue,study_hours
+-- @table learners "Learners" group=office subtotal=enrolled,completed,overdue,study_hours
 with per_enrolment as (
   select
     e.*,

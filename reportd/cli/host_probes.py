@@ -1,0 +1,68 @@
+"""What `reportd doctor` looks at on this host: formats, font, disk, embedded Postgres."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from reportd import plugins
+from reportd.cli import formats
+from reportd.cli.finding import Finding, fault, ok, warning
+from reportd.cli.output import size
+from reportd.db import embedded
+
+_FONT = "fontpkg_source_sans_3"
+_FREE_LOW = 2_000_000_000
+_FREE_MIN = 200_000_000
+
+
+async def documents() -> list[Finding]:
+    """Every format, and the font that the documents are set in."""
+    reasons = await formats.unusable()
+    findings = [
+        fault(f"format {name}", reason, "see the reason; the other formats go on working")
+        if (reason := reasons.get(name))
+        else ok(f"format {name}", "a test document came out")
+        for name in plugins.formats()
+    ]
+    if find_spec(_FONT) is None:
+        findings.append(warning("font", "Source Sans 3 is not installed", "pip install fontpkg-source-sans-3"))
+    else:
+        findings.append(ok("font", "Source Sans 3, with the package"))
+    return findings
+
+
+def storage(directories: Mapping[str, Path]) -> Iterator[Finding]:
+    """Room and rights in each of `directories` (what it is for → where)."""
+    for purpose, directory in directories.items():
+        standing = _standing(directory)
+        if not os.access(standing, os.W_OK | os.X_OK):
+            yield fault(purpose, f"{standing} can't be written", f"chown {_me()} {standing}, or set storage.*_dir")
+            continue
+        free = shutil.disk_usage(standing).free
+        said = f"{size(free)} free in {directory}"
+        if free < _FREE_MIN:
+            yield fault(purpose, said, "make room: jobs fail with store-full, and are tried again")
+        elif free < _FREE_LOW:
+            yield warning(purpose, said, "make room before it runs out")
+        else:
+            yield ok(purpose, said)
+
+
+def embedded_postgres() -> Finding:
+    """Whether `reportd demo`, and `reportd run` without a DSN, find a server to start."""
+    if (reason := embedded.available()) is not None:
+        return warning("embedded Postgres", reason, "needed only for the demo, and for runs without a DSN")
+    return ok("embedded Postgres", "installed")
+
+
+def _standing(directory: Path) -> Path:
+    """`directory`, or the nearest one above it that exists: where it would be made."""
+    return next(place for place in (directory, *directory.absolute().parents) if place.is_dir())
+
+
+def _me() -> str:
+    return str(os.geteuid())
