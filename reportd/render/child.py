@@ -26,6 +26,7 @@ from reportd.render.leaves import Leaves
 from reportd.render.task import RenderTask
 from reportd.render.wire import Frame, Kind, pack
 from reportd.report import sqlfile
+from reportd.report.params import resolve
 
 Send = Callable[[Mapping[str, Any]], None]
 
@@ -57,7 +58,15 @@ def run(task: RenderTask, leaves: Leaves, send: Send) -> None:
         dataset = spool.load(Path(task.directory))
         # WeasyPrint, xlsxwriter and zip take the time of creation from here: same data, same bytes.
         os.environ["SOURCE_DATE_EPOCH"] = str(int(dataset.as_of.timestamp()))
-        document = build(report, dataset, settings=task.settings, title=task.title, job=task.job)
+        params = resolve(report.params, task.params, now=dataset.as_of, timezone=dataset.timezone)
+        document = build(
+            report,
+            dataset,
+            settings=task.settings,
+            title=task.title,
+            job=task.job,
+            filters=params.described(report.locale or task.settings.locale),
+        )
 
     with _step(Step.GENERATING, send, steps_s):
         for name in dict.fromkeys(task.formats):
