@@ -67,19 +67,22 @@ class Grid:
 class GridWriter:
     """Writes the data sheets of one workbook, in the order asked."""
 
-    def __init__(self, book: Workbook, document: Document, styles: Styles, names: Names, *, scratch: Path) -> None:
+    def __init__(
+        self, book: Workbook, document: Document, styles: Styles, names: Names, *, scratch: Path, sheet_rows_max: int
+    ) -> None:
         self._book = book
         self._document = document
         self._styles = styles
         self._names = names
         self._scratch = scratch
+        self._sheet_rows_max = sheet_rows_max
 
-    def write(self, section: Table | Data | Chart, title: str, *, sheet_rows_max: int = SHEET_ROWS_MAX) -> Grid:
+    def write(self, section: Table | Data | Chart, title: str) -> Grid:
         """Add the sheets that hold `section`'s rows, the first called `title` as far as Excel allows."""
         columns = (section.columns or (section.x, *section.y)) if isinstance(section, Chart) else section.columns
         headers = unique_headers(map(_heading, columns))
         totals = isinstance(section, Table) and section.totals
-        room = sheet_rows_max - 1 - totals
+        room = self._sheet_rows_max - 1 - totals
         parts = max(1, ceil(section.rows.count / room))
         label = locale_of(self._document.locale).words["total"]
         rows = spool.read(section.rows.path)

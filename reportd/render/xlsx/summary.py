@@ -123,7 +123,8 @@ class SummaryWriter:
             change = styles.delta(tile.delta_format or tile.format, tile.delta_label or "")
             sheet.write_number(self._row + 2, column, tile.delta, styles.of(num_format=change, **small))
         else:
-            sheet.write_string(self._row + 2, column, tile.delta_label or "", styles.of(**small))
+            # Without a label an empty cell, which has the tile's ground all the same.
+            sheet.write(self._row + 2, column, tile.delta_label or None, styles.of(**small))
 
     def _place(self, chart: Chart, grid: Grid) -> None:
         if not grid.rows:
@@ -144,8 +145,8 @@ class SummaryWriter:
                 self._sheet.write_url(
                     self._row, _FIRST, f"internal:'{sheet.name.replace(chr(39), chr(39) * 2)}'!A1", link, sheet.name
                 )
-                title = grid.title if grid.title != sheet.name and sheet is grid.sheets[0] else ""
-                self._sheet.write_string(self._row, _FIRST + 2, title, styles.of(font_color=MUTED))
+                if sheet is grid.sheets[0] and sheet.name != grid.title:
+                    self._sheet.write_string(self._row, _FIRST + 2, grid.title, styles.of(font_color=MUTED))
                 if sheet.rows:
                     self._sheet.write_number(self._row, _LAST, sheet.rows, styles.of(num_format="#,##0"))
                 else:

@@ -14,7 +14,7 @@ from xlsxwriter import Workbook
 from reportd.errors import disk_error
 from reportd.render.task import RenderedFile, RenderSettings
 from reportd.render.xlsx.assemble import assemble
-from reportd.render.xlsx.grid import Grid, GridWriter
+from reportd.render.xlsx.grid import SHEET_ROWS_MAX, Grid, GridWriter
 from reportd.render.xlsx.names import Names
 from reportd.render.xlsx.styles import Styles
 from reportd.render.xlsx.summary import SummaryWriter
@@ -36,6 +36,9 @@ class XLSX:
 
     format = "xlsx"
 
+    def __init__(self, *, sheet_rows_max: int = SHEET_ROWS_MAX) -> None:
+        self._sheet_rows_max = sheet_rows_max
+
     def render(self, document: Document, *, out: Path, settings: RenderSettings) -> list[RenderedFile]:
         """Write `REPORT.xlsx`. The same document and spool give the same bytes.
 
@@ -44,21 +47,21 @@ class XLSX:
         path = out / f"{document.provenance.report}.xlsx"
         try:
             with TemporaryDirectory(dir=out) as scratch:
-                grids = _write(document, path, Path(scratch))
+                grids = _write(document, path, Path(scratch), sheet_rows_max=self._sheet_rows_max)
         except OSError as error:
             raise disk_error(error, doing=f"writing {path.name}") from error
         rows = sum(grid.rows for grid in grids)
         return [RenderedFile(XLSX.format, path.name, str(path), CONTENT_TYPE, rows=rows)]
 
 
-def _write(document: Document, path: Path, scratch: Path) -> list[Grid]:
+def _write(document: Document, path: Path, scratch: Path, *, sheet_rows_max: int) -> list[Grid]:
     shell = BytesIO()
     book = Workbook(shell, _OPTIONS)
     _describe(book, document)
     styles, names = Styles(book, document.locale), Names()
     front = book.add_worksheet(names.sheet(words(document.locale)["summary"]))
 
-    writer = GridWriter(book, document, styles, names, scratch=scratch)
+    writer = GridWriter(book, document, styles, names, scratch=scratch, sheet_rows_max=sheet_rows_max)
     tables = {section.name: writer.write(section, section.title or section.name) for section in document.tables}
     charted = _write_charted(document, writer)
     grids = [*tables.values(), *charted.values()]
