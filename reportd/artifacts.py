@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from reportd import failpoints
 from reportd.errors import ReportdError, disk_error
 from reportd.job import Artifact
 from reportd.render.task import RenderedFile
@@ -29,6 +30,7 @@ _SWEEP_BATCH = 1000
 # Jobs per directory: enough that a directory stays quick to list, few enough that there are not too many of them.
 _JOBS_PER_DIRECTORY = 1000
 _PARTIAL = ".partial"
+_STOP_LIMIT_S = 1.0
 
 
 class DirectoryStore:
@@ -50,10 +52,12 @@ class DirectoryStore:
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            # A thread can't be cancelled: tell it to stop, and take back what it made if it was through already.
+            # A thread can't be cancelled, only told; where the disk hangs, it cleans up when it wakes.
             stop.set()
-            with suppress(ReportdError):
-                await self.delete((await work).uri)
+            await asyncio.wait([work], timeout=_STOP_LIMIT_S)
+            if work.done() and work.exception() is None:
+                await self.delete(work.result().uri)
+            work.add_done_callback(lambda done: done.exception())
             raise
 
     async def open(self, uri: str) -> BinaryIO:
@@ -110,6 +114,9 @@ class DirectoryStore:
             path = directory / f"{job}-{attempt}-{sha256[:16]}-{file.name}"
             partial.rename(path)
             _sync_directory(directory)
+            if stop.is_set():
+                path.unlink()
+                raise _cancelled()
         except OSError as error:
             raise disk_error(error, doing=f"storing {file.name}") from error
         finally:
@@ -133,15 +140,20 @@ def _copy(source: Path, target: Path, stop: threading.Event) -> tuple[int, str]:
     with source.open("rb", buffering=0) as reader, target.open("xb", buffering=0) as writer:
         while chunk := reader.read(_CHUNK_BYTES):
             if stop.is_set():
-                raise ReportdError("storing was cancelled")
+                raise _cancelled()
             digest.update(chunk)
             size += len(chunk)
             rest = memoryview(chunk)
             while rest:
                 rest = rest[writer.write(rest) :]
+            failpoints.reach_blocking("storing")
         # Once only: after a failure the kernel may drop the pages, and a second fsync would lie that all is well.
         os.fsync(writer.fileno())
     return size, digest.hexdigest()
+
+
+def _cancelled() -> ReportdError:
+    return ReportdError("storing was cancelled")
 
 
 def _make_durable(directory: Path) -> None:

@@ -1,8 +1,8 @@
 """CSV: the spool itself under a header line. One file per table or `@data` block, for programs and for spreadsheets.
 
 RFC 4180 in UTF-8 with `\\n` line ends: the names as the SQL gave them, then the bytes as Postgres wrote them: ISO
-dates, the report's zone, plain numbers, NULL empty, the empty string `""`. Nothing is cut, rounded or translated. A report
-that has no table gives the rows behind its tiles and charts instead.
+dates, the report's zone, plain numbers, NULL empty, the empty string `""`. Nothing is cut, rounded or translated. A
+report that has no table gives the rows behind its tiles and charts instead.
 """
 
 from __future__ import annotations

@@ -137,7 +137,10 @@ def _integer(text: str) -> str:
 def _decimal(text: str) -> str:
     if not text[-1].isdigit():
         return f'"{text}"'
-    if len(text) <= _SAFE_DIGITS or Decimal(repr(float(text))) == Decimal(text):
+    # Averages come with many digits, often zeros; only what is left without them is worth the exact, slow look.
+    if len(text) <= _SAFE_DIGITS or ("." in text and len(text.rstrip("0")) <= _SAFE_DIGITS):
+        return text
+    if Decimal(repr(float(text))) == Decimal(text):
         return text
     return f'"{text}"'
 

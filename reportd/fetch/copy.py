@@ -1,0 +1,138 @@
+"""One query's rows from the server's COPY into a spool file: hashed, counted and limited as they pass.
+
+Postgres makes the CSV, so what arrives is written as it is. A million rows of ten columns take as long as with
+`psql \\copy`: the time is the server's. Memory holds one batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiofiles
+
+from reportd import failpoints
+from reportd.errors import disk_error
+from reportd.fetch.limits import too_many_bytes, too_many_rows
+
+if TYPE_CHECKING:
+    from aiofiles.threadpool.binary import AsyncFileIO
+
+    from reportd.db.pool import Connection
+
+# A write is a hop to a thread, so that a slow disk never holds up the loop; a megabyte makes the hop cost nothing.
+BATCH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one block may take: `rows`, by the setting named `rows_setting`, and `bytes` of the job's `bytes_max`."""
+
+    rows: int
+    rows_setting: str
+    bytes: int
+    bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What went into the file."""
+
+    rows: int
+    bytes: int
+    sha256: str
+
+
+async def copy(connection: Connection, query: str, path: Path, *, block: str, allowance: Allowance) -> Copied:
+    """Run `query` and write its rows to `path` as CSV without a header.
+
+    The file has another name until it is whole. Errors: LimitExceeded as soon as a row or a byte too many arrives,
+    StoreFull; asyncpg's own are the caller's.
+    """
+    partial = path.with_name(path.name + ".tmp")
+    with _on_disk(block):
+        file = await aiofiles.open(partial, "wb", buffering=0)
+    sink = _Sink(file, block=block, allowance=allowance)
+    try:
+        await connection.copy_from_query(query, output=sink.take, format="csv", encoding="utf-8")
+        await sink.flush()
+        with _on_disk(block):
+            await failpoints.reach("fetching")
+    finally:
+        await sink.settle()
+        with _on_disk(block):
+            await file.close()
+    with _on_disk(block):
+        await asyncio.to_thread(partial.rename, path)
+    return Copied(rows=sink.records.count, bytes=sink.bytes, sha256=sink.digest.hexdigest())
+
+
+class RecordCount:
+    """Counts CSV records in chunks cut anywhere: line ends outside quotes."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._quoted = False
+
+    def add(self, chunk: bytes) -> None:
+        """Count the records that end in `chunk`, the next piece of the file."""
+        if not self._quoted and b'"' not in chunk:
+            self.count += chunk.count(b"\n")
+            return
+        # An escaped quote is two quotes with nothing between, so every second piece is inside quotes all the same.
+        pieces = chunk.split(b'"')
+        self.count += b"".join(pieces[self._quoted :: 2]).count(b"\n")
+        self._quoted ^= not len(pieces) & 1
+
+
+class _Sink:
+    """Takes COPY's chunks in order; what it raises makes asyncpg cancel the query on the server."""
+
+    def __init__(self, file: AsyncFileIO, *, block: str, allowance: Allowance) -> None:
+        self._file = file
+        self._block = block
+        self._allowance = allowance
+        self._batch = bytearray()
+        self._writing: asyncio.Future[int] | None = None
+        self.digest = hashlib.sha256()
+        self.records = RecordCount()
+        self.bytes = 0
+
+    async def take(self, chunk: bytes) -> None:
+        self.digest.update(chunk)
+        self.bytes += len(chunk)
+        self.records.add(chunk)
+        if self.records.count > self._allowance.rows:
+            raise too_many_rows(self._block, limit=self._allowance.rows, setting=self._allowance.rows_setting)
+        if self.bytes > self._allowance.bytes:
+            raise too_many_bytes(self._block, limit=self._allowance.bytes_max)
+        self._batch += chunk
+        if len(self._batch) >= BATCH_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        batch, self._batch = memoryview(self._batch), bytearray()
+        with _on_disk(self._block):
+            while batch:
+                # An unbuffered file may take less than it is given when the disk fills up; the next write says why.
+                self._writing = asyncio.ensure_future(self._file.write(batch))
+                batch = batch[await asyncio.shield(self._writing) :]
+
+    async def settle(self) -> None:
+        """Wait until no thread is writing: closing a file under a write may send its bytes into another file."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+            self._writing.cancelled() or self._writing.exception()
+
+
+@contextmanager
+def _on_disk(block: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, doing=f'spooling block "{block}"') from error

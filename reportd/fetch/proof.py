@@ -1,0 +1,85 @@
+"""Whether a report's queries fit the database: prepared and planned, never run. Finds drift before a job does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reportd.errors import QueryError
+from reportd.fetch.failure import Sent, query_error, translated
+from reportd.fetch.limits import FetchLimits
+from reportd.fetch.query import COPY_OPENING, bind, typed
+from reportd.fetch.snapshot import enter
+from reportd.report.definition import Block, Report
+
+if TYPE_CHECKING:
+    from reportd.db.pool import Connection
+
+# To prepare and to plan takes no time worth waiting for; what does is a lock that somebody holds.
+_LIMITS = FetchLimits(query_timeout_s=15.0, lock_wait_s=5.0)
+_EXPLAIN = "EXPLAIN (FORMAT JSON) "
+# Planning works out constants: an error about a value (a division by zero) says nothing about the values of a job.
+_DATA_ERRORS = "22"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one block's query."""
+
+    block: str
+    error: QueryError
+
+
+async def check(connection: Connection, report: Report) -> list[Finding]:
+    """What the server has against the queries of `report`, the first fault of each block; params count as NULL.
+
+    Found are faults of syntax and of types, names that are not there, rights that lack, statements that write or that
+    COPY does not take. `connection` is outside any transaction, and is so again afterwards. Errors: QueryInterrupted,
+    LimitExceeded; asyncpg's own where no transaction can be begun.
+    """
+    await enter(connection, timezone=report.timezone or "UTC", limits=_LIMITS)
+    try:
+        findings = []
+        for block in report.blocks:
+            await connection.execute("SAVEPOINT block")
+            try:
+                await _check(connection, report, block)
+            except QueryError as error:
+                findings.append(Finding(block.name, error))
+                await connection.execute("ROLLBACK TO block")
+        return findings
+    finally:
+        await connection.execute("ROLLBACK")
+
+
+async def _check(connection: Connection, report: Report, block: Block) -> None:
+    bound = bind(report, block)
+    with translated(Sent(block, bound), _LIMITS):
+        await typed(connection, block, bound)
+    with translated(Sent(block, bound, offset=len(COPY_OPENING), prepared=True), _LIMITS):
+        # The grammar says which statements COPY takes.
+        await connection.prepare(f"{COPY_OPENING}{bound.text}\n) TO STDOUT")
+    try:
+        with translated(Sent(block, bound, offset=len(_EXPLAIN), prepared=True), _LIMITS):
+            # Unlike PREPARE, this checks rights.
+            plan = await connection.fetchval(_EXPLAIN + bound.text, *[None] * len(bound.names))
+    except QueryError as error:
+        if str(error.detail.get("sqlstate")).startswith(_DATA_ERRORS):
+            return
+        raise
+    if _writes(json.loads(plan) if isinstance(plan, str) else plan):
+        raise query_error("a report's query may only read, and this one writes", block=block, line=block.line)
+
+
+def _writes(plan: Any) -> bool:
+    """Whether a node of the plan changes a table."""
+    match plan:
+        case {"Node Type": "ModifyTable"}:
+            return True
+        case dict():
+            return any(_writes(part) for part in plan.values())
+        case list():
+            return any(_writes(part) for part in plan)
+        case _:
+            return False

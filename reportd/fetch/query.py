@@ -1,0 +1,104 @@
+"""One block's query: prepared for its types and faults, its params put in as literals that the server has quoted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reportd.fetch.failure import Sent, query_error, translated
+from reportd.fetch.limits import FetchLimits
+from reportd.report import binding
+from reportd.report.binding import Bound
+from reportd.report.definition import Block, Report
+from reportd.report.params import Params, sql_types
+from reportd.spool import SpoolColumn
+
+if TYPE_CHECKING:
+    from reportd.db.pool import Connection
+
+# What the driver puts before a query that it is to copy; positions in the server's errors count it.
+COPY_OPENING = "COPY ("
+
+_TYPES = "select format_type(type, null) from unnest($1::oid[]) with ordinality as t(type, n) order by n"
+_LITERALS = "select quote_literal(text) from unnest($1::text[]) with ordinality as l(text, n) order by n"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A block's query, ready for COPY: `text` has no params left; `sent` reads the server's errors about it."""
+
+    block: Block
+    text: str
+    columns: tuple[SpoolColumn, ...]
+    sent: Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What PREPARE said of a query: the type of each placeholder by name, and its columns."""
+
+    params: dict[str, str]
+    columns: tuple[SpoolColumn, ...]
+
+
+async def prepare(connection: Connection, report: Report, block: Block, params: Params, limits: FetchLimits) -> Query:
+    """Have the server parse and type `block`'s query; put `params` into it. Errors: QueryError, QueryInterrupted."""
+    bound = bind(report, block)
+    secrets = _secrets(params)
+    with translated(Sent(block, bound, secrets=secrets), limits):
+        found = await typed(connection, block, bound)
+        literals = await _literals(connection, bound.names, params, found)
+    inlined = binding.inlined(block.sql, literals)
+    sent = Sent(block, inlined, offset=len(COPY_OPENING), secrets=secrets, prepared=True)
+    return Query(block, inlined.text, found.columns, sent)
+
+
+def bind(report: Report, block: Block) -> Bound:
+    """`block`'s query with its placeholders numbered, each cast to the type that the report declares."""
+    return binding.prepared(block.sql, sql_types(report.params))
+
+
+async def typed(connection: Connection, block: Block, bound: Bound) -> Typed:
+    """PREPARE the query, which proves that it is one statement. Errors: asyncpg's own; QueryError about its columns."""
+    statement = await connection.prepare(bound.text)
+    params, columns = statement.get_parameters(), statement.get_attributes()
+    _check_names(block, [column.name for column in columns])
+    oids = [type.oid for type in params] + [column.type.oid for column in columns]
+    types: list[str] = [row[0] for row in await connection.fetch(_TYPES, oids)]
+    return Typed(
+        params=dict(zip(bound.names, types, strict=False)),
+        columns=tuple(
+            SpoolColumn(column.name, type) for column, type in zip(columns, types[len(params) :], strict=True)
+        ),
+    )
+
+
+def _check_names(block: Block, names: Sequence[str]) -> None:
+    if not names:
+        message = "the statement gives no columns: a block is one SELECT, VALUES, TABLE or WITH … SELECT"
+        raise query_error(message, block=block, line=block.line)
+    for name, count in Counter(names).items():
+        if count > 1:
+            places = " and ".join(str(place) for place, other in enumerate(names, 1) if other == name)
+            message = f'columns {places} are all called "{name}": name them apart (… AS name)'
+            raise query_error(message, block=block, line=block.line)
+
+
+async def _literals(connection: Connection, names: Sequence[str], params: Params, found: Typed) -> dict[str, str]:
+    """Each param as an expression: quoted by the server, cast to the declared type, else to what PREPARE found."""
+    if not names:
+        return {}
+    values = [params.values[name] for name in names]
+    quoted = await connection.fetch(_LITERALS, [value.text for value in values])
+    return {
+        name: f"{row[0] or 'NULL'}::{value.type or found.params[name]}"
+        for name, row, value in zip(names, quoted, values, strict=True)
+    }
+
+
+def _secrets(params: Params) -> tuple[str, ...]:
+    """The texts of secret values, the longest first, so that no shorter one takes a piece out of it."""
+    texts = {params.values[name].text for param in params.params if param.secret for name in param.names}
+    return tuple(sorted((text for text in texts if text), key=len, reverse=True))
