@@ -25,14 +25,14 @@ SECOND_SHEET = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,f
 
 @pytest.mark.skipif(OFFICE is None, reason="LibreOffice is not installed")
 def test_libreoffice_reads_the_cells_and_computes_the_same_totals(tmp_path: Path) -> None:
-    columns = [column("note"), column("qty", "integer"), column("Net [EUR] #1", "numeric", total="30.75")]
-    rows = [("=1+1", "7", "10.25"), (" a&<b> ", None, "20.50")]
+    columns = [column("note"), column("qty", "integer"), column("Net [EUR] #1", "numeric", total="30.76")]
+    rows = [("=1+1", "7", "10.25"), (" a&<b> ", None, "20.51")]
     path = rendered(document(table(tmp_path, columns, rows)), tmp_path)
 
     (line, *_), *others = _by_libreoffice(_without_cached_totals(path, tmp_path / "bare.xlsx"), tmp_path)
 
     assert line == "Note"
-    assert others == [["=1+1", "7", "10.25"], [" a&<b> ", "", "20.50"], ["Total", "", "30.75"]]
+    assert others == [["=1+1", "7", "10.25"], [" a&<b> ", "", "20.51"], ["Total", "", "30.76"]]
 
 
 def _without_cached_totals(path: Path, bare: Path) -> Path:
