@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process by name. `process_start` is the kernel's count of clock ticks since boot; with boot id and namespace it never repeats."""
+    """A process by name. `process_start` is the kernel's count of ticks since boot; it never repeats there."""
 
     host: str
     boot_id: str

@@ -152,7 +152,7 @@ Outcome = Completed | Retried | Failed | Cancelled | Released
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long a failed job waits: `delay_s` fixed, or doubling from it up to `cap_s` with `jitter` (share of the delay)."""
+    """How long a failed job waits: `delay_s`, times `factor` per further failure, up to `cap_s`; `jitter` is a share."""
 
     delay_s: float = 60.0
     factor: float = 1.0
@@ -163,7 +163,7 @@ class Backoff:
         """Seconds until the next try after `failures` failures (≥ 1); `chance` in [0, 1) fixes the jitter for tests."""
         # The exponent is capped because a float overflows long before a job has failed 1,000 times.
         delay = min(self.cap_s, self.delay_s * self.factor ** min(max(failures, 1) - 1, 64))
-        spread = random.random() if chance is None else chance
+        spread = random.random() if chance is None else chance  # noqa: S311  spreads load, hides nothing
         return delay * (1 + self.jitter * (2 * spread - 1))
 
 
@@ -171,7 +171,7 @@ TEXT_MAX = 8000
 
 
 def storable(value: Any) -> Any:
-    """`value` as jsonb can hold it: texts capped at TEXT_MAX characters, no NUL, no lone surrogates, JSON types only."""
+    """`value` as jsonb can hold it: JSON types, texts of TEXT_MAX characters at most, no NUL, no lone surrogates."""
     match value:
         case str():
             clean = value[:TEXT_MAX].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reportd import fetch
+from reportd import failpoints, fetch
 from reportd.artifacts import DirectoryStore
 from reportd.db.pool import Pool
 from reportd.job import Artifact, Completed, Job, Step
@@ -42,6 +42,7 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
     """Make every file that `job` asks for. Errors are ReportdErrors of the stage that failed."""
     progress.enter(Step.FETCHING)
     dataset = await _fetch(job, report, parts)
+    await failpoints.reach("fetched")
 
     progress.enter(Step.BUILDING)
     async with _scratch(job, parts) as out:
@@ -58,6 +59,7 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
             ),
             on_progress=progress.enter,
         )
+        await failpoints.reach("rendered")
         progress.cost(cpu_s=rendered.usage.cpu_s, peak_bytes=rendered.usage.peak_bytes)
 
         progress.enter(Step.STORING)
@@ -65,6 +67,7 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
         try:
             for file in rendered.files:
                 artifacts.append(await parts.store.put(file, job=job.id, attempt=job.attempt))
+            await failpoints.reach("stored")
         except BaseException:
             # Nobody will ever name these: the completing transaction is not going to happen.
             for artifact in artifacts:
@@ -73,25 +76,23 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
     return Completed(artifacts=tuple(artifacts), result=_summary(dataset))
 
 
-def spool_of(job: Job, parts: Parts) -> Path:
-    """Where the job's query results are kept between attempts."""
-    return parts.spool / str(job.id)
+def clear(job: Job, parts: Parts) -> None:
+    """Remove all that attempts of `job` have left on this host's disk, but for stored files. Blocks."""
+    for pattern in (str(job.id), f".{job.id}.*", f"{job.id}-*.out"):
+        for directory in parts.spool.glob(pattern):
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 async def _fetch(job: Job, report: Report, parts: Parts) -> Dataset:
     """The job's dataset: what an earlier attempt left if it is whole and answers the same question, else a new one."""
-    directory = spool_of(job, parts)
+    directory = parts.spool / str(job.id)
     settings = parts.settings
-    params = resolve(
-        report.params,
-        job.params_resolved or {},
-        now=job.slot or job.created_at,
-        timezone=report.timezone or settings.timezone,
-    )
+    timezone = report.timezone or settings.timezone
+    params = resolve(report.params, job.params_resolved or {}, now=job.slot or job.created_at, timezone=timezone)
     kept = await asyncio.to_thread(fetch.reuse, directory, report.source.sha256, params)
     if kept is not None:
         return kept
-    return await fetch.fetch(parts.source, report, params, directory=directory, limits=parts.limits)
+    return await fetch.fetch(parts.source, report, params, directory=directory, timezone=timezone, limits=parts.limits)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from reportd.errors import ConfigError, ReportError
+from reportd.errors import ConfigError, ReportdError, ReportError
 from reportd.report import sqlfile
 from reportd.report.definition import Report, ReportSource
 from reportd.report.fault import fault
@@ -26,7 +26,7 @@ class Broken:
 
     name: str
     path: str
-    error: ReportError
+    error: ReportdError
 
 
 LoadedReport = Report | Broken

@@ -24,7 +24,7 @@ class LeaseRenewal:
         self._connection: Connection | None = None
 
     async def renew(self) -> bool:
-        """Move the lease on; False when the worker was declared dead. Raises DatabaseUnavailable within a third of it."""
+        """Move the lease on; False when the worker was declared dead. Raises DatabaseUnavailable in a third of it."""
         try:
             async with asyncio.timeout(self._lease_s / 3):
                 if self._connection is None:

@@ -55,4 +55,4 @@ async def session(pool: Pool, *, limit_s: float = 30.0) -> AsyncIterator[Connect
     except OUTAGE as error:
         raise DatabaseUnavailable(f"the database can't be reached: {str(error) or type(error).__name__}") from error
     except asyncpg.PostgresError as error:
-        raise Refused(f"the database refused: {error}", sqlstate=error.sqlstate, hint=error.hint) from error  # type: ignore[attr-defined]
+        raise Refused(f"the database refused: {error}", sqlstate=error.sqlstate, hint=error.hint) from error

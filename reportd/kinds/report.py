@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
 from reportd.errors import ReportError
 from reportd.job import Artifact, Completed, Job
-from reportd.pipeline import Parts, produce, spool_of
+from reportd.pipeline import Parts, clear, produce
 from reportd.plugins import Broken
 from reportd.progress import Progress
 from reportd.report import params
@@ -25,7 +24,7 @@ class ReportKind:
         self._parts = parts
 
     def resolve(self, job: Job) -> Mapping[str, Any]:
-        """Typed parameters as JSON; period words count from the schedule's slot, else from the order. Raises ParamsError."""
+        """Typed parameters as JSON; period words count from the slot, else from the order. Raises ParamsError."""
         resolved = params.resolve(
             self._report.params,
             job.params,
@@ -44,8 +43,8 @@ class ReportKind:
             await self._parts.store.delete(artifact.uri)
 
     async def forget(self, job: Job) -> None:
-        """Remove the job's spool."""
-        await asyncio.to_thread(shutil.rmtree, spool_of(job, self._parts), ignore_errors=True)
+        """Remove the job's spool and whatever its attempts left."""
+        await asyncio.to_thread(clear, job, self._parts)
 
 
 class BrokenKind:

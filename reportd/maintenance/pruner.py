@@ -16,15 +16,15 @@ from reportd.db.session import session
 
 log = structlog.get_logger()
 
-# `<job>` holds a job's query results, `<job>-<attempt>.out` an attempt's unfinished files; `.tmp…` a spool in the making.
-_SPOOLED = re.compile(r"(?P<job>\d{1,18})(?:-(?P<attempt>\d{1,9})\.out|\.tmp.*)?")
+# `<job>` holds a job's query results, `.<job>.…` those in the making, `<job>-<attempt>.out` an attempt's files.
+_SPOOLED = re.compile(r"\.?(?P<job>\d{1,18})(?:-(?P<attempt>\d{1,9})\.out|\.[0-9a-f]+)?")
 
 
 class Pruner:
     """Keeps this host's directories as small as the tables say they may be.
 
     The rows decide, not the clock: an attempt's directory goes as soon as the attempt is over, so a daemon that was
-    killed leaves nothing for longer than the next one's first round. Stored files without a row go after `orphan_age_s`,
+    killed leaves nothing for longer than the next one's first round. Stored files without a row go at `orphan_age_s`,
     since a file is stored a moment before the transaction that names it commits.
     """
 
@@ -40,7 +40,11 @@ class Pruner:
         await self._prune_store()
 
     async def _prune_spool(self) -> None:
-        found = [(path, match) for path in await asyncio.to_thread(_children, self._spool) if (match := _SPOOLED.fullmatch(path.name))]
+        found = [
+            (path, match)
+            for path in await asyncio.to_thread(_children, self._spool)
+            if (match := _SPOOLED.fullmatch(path.name))
+        ]
         if not found:
             return
         async with session(self._pool) as conn:
@@ -52,10 +56,12 @@ class Pruner:
                 log.info("spool.pruned", path=str(path))
 
     async def _prune_store(self) -> None:
-        async with session(self._pool) as conn:
-            known = await artifacts.known_uris(conn)
-        for uri in await self._store.sweep(older_than_s=self._orphan_age_s, known=known):
+        for uri in await self._store.sweep(self._orphan_age_s, self._known):
             log.warning("artifact.orphan_removed", uri=uri)
+
+    async def _known(self, uris: list[str]) -> set[str]:
+        async with session(self._pool) as conn:
+            return await artifacts.known_uris(conn, uris)
 
 
 def _children(directory: Path) -> list[Path]:

@@ -29,14 +29,24 @@ class Rescuer:
         """One look. After an outage nobody is rescued for one lease: the others were cut off as well."""
         try:
             async with session(self._pool, limit_s=10) as conn:
-                dead = [worker.id for worker in await workers.on_host(
-                    conn, host=self._me.host, boot_id=self._me.boot_id, pid_namespace=self._me.pid_namespace
-                ) if process_start(worker.pid) != worker.process_start]
+                dead = [
+                    worker.id
+                    for worker in await workers.on_host(
+                        conn, host=self._me.host, boot_id=self._me.boot_id, pid_namespace=self._me.pid_namespace
+                    )
+                    if process_start(worker.pid) != worker.process_start
+                ]
                 if time.monotonic() >= self._not_before:
                     dead += [worker.id for worker in await workers.expired(conn)]
                 for worker in dict.fromkeys(dead):
                     for rescued in await workers.rescue(conn, worker=worker, crashes_max=self._crashes_max):
-                        log.warning("job.rescued", job=rescued.id, attempt=rescued.attempt, outcome=rescued.outcome, worker=worker)
+                        log.warning(
+                            "job.rescued",
+                            job=rescued.id,
+                            attempt=rescued.attempt,
+                            outcome=rescued.outcome,
+                            worker=worker,
+                        )
                     log.warning("worker.rescued", worker=worker)
         except DatabaseUnavailable:
             self._not_before = time.monotonic() + self._lease_s

@@ -11,10 +11,20 @@ from typing import Any, Literal, assert_never
 
 import structlog
 
+from reportd import failpoints
 from reportd.db import jobs
 from reportd.db.pool import Pool
 from reportd.db.session import session
-from reportd.errors import ChildDied, CrashLoop, DatabaseUnavailable, JobTimeout, Refused, ReportdError, StoreFull, UnknownKind
+from reportd.errors import (
+    ChildDied,
+    CrashLoop,
+    DatabaseUnavailable,
+    JobTimeout,
+    Refused,
+    ReportdError,
+    StoreFull,
+    UnknownKind,
+)
 from reportd.job import (
     Backoff,
     Cancelled,
@@ -112,12 +122,16 @@ class Executor:
         job = attempt.job
         try:
             if attempt.kind is None:
-                raise UnknownKind(f"kind {job.kind!r} is not loaded by this daemon any more; it was when the job was claimed")
+                raise UnknownKind(
+                    f"kind {job.kind!r} is not loaded by this daemon any more; it was when the job was claimed"
+                )
             try:
                 async with asyncio.timeout(job.timeout_s) as deadline:
                     resolved = job.params_resolved if job.params_resolved is not None else attempt.kind.resolve(job)
+                    await failpoints.reach("claimed")
                     if not await self._begin(job, resolved):
                         return None
+                    await failpoints.reach("begun")
                     return await attempt.kind.run(replace(job, params_resolved=resolved), attempt.progress)
             except TimeoutError:
                 if not deadline.expired():
@@ -133,18 +147,16 @@ class Executor:
             return _interrupted(attempt.reason)
         except ReportdError as error:
             return self._decide(job, error)
-        except Exception as error:  # noqa: BLE001  the one place where the unforeseen becomes a failed attempt
+        except Exception as error:
             log.exception("job.crashed", job=job.id, attempt=job.attempt)
             return self._decide(job, _unforeseen(error))
 
     async def _begin(self, job: Job, resolved: Mapping[str, Any] | None) -> bool:
         async with session(self._pool) as conn:
-            return await jobs.begin(
-                conn, id=job.id, worker=self._worker, attempt=job.attempt, params_resolved=resolved
-            )
+            return await jobs.begin(conn, id=job.id, worker=self._worker, attempt=job.attempt, params_resolved=resolved)
 
     def _decide(self, job: Job, error: ReportdError) -> Retried | Failed | Released:
-        """What an error means for the job: its own budget for dead children, none for a full disk, else the failures'."""
+        """What an error means: dead children have their own budget, a full disk spends none, the rest are failures."""
         row = error_row(error, attempt=job.attempt)
         match error:
             case StoreFull():
@@ -177,12 +189,15 @@ class Executor:
                 async with session(self._pool) as conn:
                     ours = await self._write(conn, attempt, outcome)
                     # A COMMIT whose answer got lost may have happened: then the row says so itself.
-                    return ours or (tries > 1 and await jobs.settled(
-                        conn, id=attempt.job.id, worker=self._worker, attempt=attempt.job.attempt
-                    ))
+                    return ours or (
+                        tries > 1
+                        and await jobs.settled(
+                            conn, id=attempt.job.id, worker=self._worker, attempt=attempt.job.attempt
+                        )
+                    )
             except DatabaseUnavailable as error:
                 log.warning("job.unwritten", job=attempt.job.id, tries=tries, error=str(error))
-                await asyncio.sleep(random.uniform(0.2, 1.0))
+                await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311  spreads load, hides nothing
 
     async def _write(self, conn: Any, attempt: Attempt, outcome: Outcome) -> bool:
         job = attempt.job
@@ -193,6 +208,7 @@ class Executor:
             "claim": job.claim_id,
             "usage": attempt.progress.usage(),
         }
+        said: dict[str, Any] = {}
         match outcome:
             case Completed():
                 done = await jobs.complete(
@@ -213,13 +229,14 @@ class Executor:
                 event, said = "job.failed", {"code": outcome.error["code"], "error": outcome.error["message"]}
             case Cancelled():
                 done = await jobs.cancelled(conn, **ours)
-                event, said = "job.cancelled", {}
+                event = "job.cancelled"
             case Released():
                 done = await jobs.release(conn, **ours, delay_s=outcome.delay_s, error=outcome.error)
                 event, said = "job.released", {"reason": outcome.reason}
             case _:
                 assert_never(outcome)
         if done:
+            await failpoints.reach("completed")
             log.info(event, job=job.id, kind=job.kind, attempt=job.attempt, **said)
         return done
 

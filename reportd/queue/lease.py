@@ -17,7 +17,6 @@ import structlog
 log = structlog.get_logger()
 
 
-
 class Renewal(Protocol):
     """The lease's way to the row. Called from the lease's thread alone, always in the same event loop."""
 
@@ -59,7 +58,7 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether the lease can't have run out yet, by this host's monotonic clock: no side effect begins without it."""
+        """Whether the lease can't have run out yet, by the monotonic clock: no side effect begins without it."""
         return time.monotonic() - self._renewed < self._length_s
 
     async def beat(self) -> None:

@@ -1,11 +1,9 @@
 """One registration of this daemon as a worker: from its row in `workers` to the row's end."""
 
-"""One registration of this daemon as a worker: from its row in `workers` to the row's end."""
-
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -64,28 +62,45 @@ class Shutdown:
     hurry: asyncio.Event
 
 
-async def work(*, pool: Pool, kinds: Mapping[str, Kind], settings: WorkerSettings, shutdown: Shutdown) -> None:
-    """Take part in the queue until `shutdown.stop`, as one worker, or as the next one after a lost lease."""
+async def work(
+    *,
+    pool: Pool,
+    kinds: Mapping[str, Kind],
+    settings: WorkerSettings,
+    announce: Callable[[int], Awaitable[None]],
+    ready: Callable[[], None],
+    shutdown: Shutdown,
+) -> None:
+    """Take part in the queue until `shutdown.stop`, as one worker, or as the next one after a lost lease.
+
+    `announce(worker)` tells the database what can be ordered; `ready` is called when jobs are being claimed.
+    """
     while not shutdown.stop.is_set():
         try:
-            async with session(pool) as conn:
-                me = await workers.register(
-                    conn,
-                    **asdict(settings.identity),
-                    version=settings.version,
-                    roles=settings.roles,
-                    kinds=sorted(kinds),
-                    lease_s=settings.lease_s,
-                )
+            me = await _register(pool, kinds, settings)
+            await announce(me)
         except DatabaseUnavailable as error:
             log.warning("database.unavailable", step="register", error=str(error))
             await pause(1.0, wake=shutdown.stop)
             continue
         log.info("worker.registered", worker=me, kinds=len(kinds))
+        ready()
         try:
             await _registered(me, pool=pool, kinds=kinds, settings=settings, shutdown=shutdown)
         except* LeaseLost:
             log.error("worker.lost", worker=me, hint="its lease ran out, others took its jobs; it registers anew")
+
+
+async def _register(pool: Pool, kinds: Mapping[str, Kind], settings: WorkerSettings) -> int:
+    async with session(pool) as conn:
+        return await workers.register(
+            conn,
+            **asdict(settings.identity),
+            version=settings.version,
+            roles=settings.roles,
+            kinds=sorted(kinds),
+            lease_s=settings.lease_s,
+        )
 
 
 async def _registered(

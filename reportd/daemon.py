@@ -1,0 +1,223 @@
+"""The daemon, composed: configuration → parts → one TaskGroup → signals → drain → exit.
+
+Reads top down: `serve` opens what everything else needs and closes it in reverse; `_run` lists what a daemon does at
+the same time. Nobody is a leader: every statement of the maintenance is safe in any number of daemons.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import version
+
+import structlog
+
+from reportd.artifacts import DirectoryStore
+from reportd.config import Config
+from reportd.db import migrate
+from reportd.db.pool import Pool, create_pool
+from reportd.db.session import session
+from reportd.fetch import FetchLimits
+from reportd.host import Identity, identity
+from reportd.job import Backoff
+from reportd.kinds import catalogue
+from reportd.kinds.catalogue import Loaded
+from reportd.loops import Step, every
+from reportd.maintenance.pruner import Pruner
+from reportd.maintenance.rescuer import Rescuer
+from reportd.maintenance.scheduler import Scheduler
+from reportd.pipeline import Parts
+from reportd.queue.executor import Policy
+from reportd.queue.producer import Claiming
+from reportd.queue.worker import Shutdown, WorkerSettings, work
+from reportd.render.pool import RenderLimits, RenderPool
+from reportd.render.task import RenderSettings
+
+log = structlog.get_logger()
+
+PRUNE_S = 300.0
+
+
+async def serve(
+    config: Config, *, dsn: str, ready: Callable[[], None] | None = None, shutdown: Shutdown | None = None
+) -> None:
+    """Run until SIGTERM, SIGINT or `shutdown.stop`; a second signal, or `shutdown.hurry`, cuts the drain short.
+
+    `dsn` is where the queue lives; `ready` is called once jobs are being claimed. Errors: DatabaseUnavailable,
+    SchemaError and ConfigError at the start; later no error of a job, a report or the database ends the daemon.
+    """
+    shutdown = shutdown or Shutdown(asyncio.Event(), asyncio.Event())
+    with _signals(shutdown):
+        async with _pools(config, dsn) as (pool, source), _parts(config, source) as parts:
+            async with session(pool, limit_s=120) as conn:
+                await migrate.migrate(conn)
+            loaded = await catalogue.load(config.reports.directories, source=source)
+            log.info("daemon.started", version=version("reportd"), reports=[report.name for report in loaded])
+            await _run(config, dsn, pool, parts, loaded, ready=ready or _nothing, shutdown=shutdown)
+    log.info("daemon.stopped")
+
+
+async def _run(
+    config: Config,
+    dsn: str,
+    pool: Pool,
+    parts: Parts,
+    loaded: Sequence[Loaded],
+    *,
+    ready: Callable[[], None],
+    shutdown: Shutdown,
+) -> None:
+    """What a daemon does at the same time; the maintenance ends when the work has."""
+    worker = config.worker
+    me = identity()
+    async with asyncio.TaskGroup() as group:
+        crew = [
+            group.create_task(every(seconds, step))
+            for seconds, step in _maintenance(config, pool=pool, parts=parts, me=me)
+        ]
+        if "worker" in worker.roles:
+            await work(
+                pool=pool,
+                kinds=catalogue.runnable(loaded, parts),
+                settings=_worker_settings(config, dsn, me),
+                announce=lambda worker_id: catalogue.announce(
+                    pool, loaded, worker=worker_id, timezone=config.reports.timezone
+                ),
+                ready=ready,
+                shutdown=shutdown,
+            )
+        else:
+            ready()
+            await shutdown.stop.wait()
+        for task in crew:
+            task.cancel()
+
+
+def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> list[tuple[float, Step]]:
+    """Who keeps the house, each with the longest wait between two steps."""
+    worker, storage = config.worker, config.storage
+    rescuer = Rescuer(pool=pool, me=me, lease_s=worker.lease_s, crashes_max=worker.crashes_max)
+    pruner = Pruner(pool=pool, spool=parts.spool, store=parts.store, orphan_age_s=storage.orphan_age_s)
+    crew: list[tuple[float, Step]] = [(min(2.0, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
+    if "scheduler" in worker.roles:
+        scheduler = Scheduler(pool=pool, interval_s=config.schedules.interval_s)
+        crew.append((config.schedules.interval_s, scheduler.step))
+    return crew
+
+
+def _nothing() -> None:
+    pass
+
+
+@asynccontextmanager
+async def _pools(config: Config, dsn: str) -> AsyncIterator[tuple[Pool, Pool]]:
+    """Connections to the queue's database and to the one that reports read."""
+    database = config.database
+    pool = await create_pool(
+        dsn,
+        min_size=1,
+        max_size=database.pool_max,
+        application_name=database.application_name,
+        statement_cache_size=database.statement_cache_size,
+    )
+    try:
+        source = await create_pool(
+            database.report_dsn or dsn,
+            min_size=0,
+            max_size=config.worker.concurrency + 1,
+            application_name=f"{database.application_name} report",
+            statement_cache_size=0,
+        )
+        try:
+            yield pool, source
+        finally:
+            source.terminate()
+    finally:
+        # Not close(): it waits for connections that a dead server will never give back.
+        pool.terminate()
+
+
+@asynccontextmanager
+async def _parts(config: Config, source: Pool) -> AsyncIterator[Parts]:
+    """What the pipeline works with; the render children end here."""
+    storage, limits = config.storage, config.fetch
+    for directory in (storage.state_dir, storage.artifacts_dir, storage.spool_dir):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    render = RenderPool(
+        concurrency=config.render.concurrency or config.worker.concurrency,
+        limits=RenderLimits(
+            memory_bytes=config.render.memory_mb << 20,
+            cpu_s=config.render.cpu_s,
+            file_bytes=config.render.file_mb << 20,
+        ),
+        caches=storage.state_dir / "cache",
+    )
+    await render.start()
+    for format, reason in render.unusable.items():
+        log.warning("format.unusable", format=format, reason=reason)
+    try:
+        yield Parts(
+            source=source,
+            limits=FetchLimits(
+                rows_max=limits.rows_max,
+                bytes_max=limits.bytes_max,
+                query_timeout_s=limits.query_timeout_s,
+                lock_wait_s=limits.lock_wait_s,
+                temp_bytes_max=limits.temp_bytes_max,
+            ),
+            render=render,
+            settings=RenderSettings(
+                locale=config.reports.locale,
+                paper=config.reports.paper,
+                timezone=config.reports.timezone,
+                pdf_rows_max=config.reports.pdf_rows_max,
+            ),
+            store=DirectoryStore(storage.artifacts_dir),
+            spool=storage.spool_dir,
+        )
+    finally:
+        await render.close()
+
+
+def _worker_settings(config: Config, dsn: str, me: Identity) -> WorkerSettings:
+    worker = config.worker
+    return WorkerSettings(
+        identity=me,
+        version=version("reportd"),
+        roles=worker.roles,
+        dsn=dsn,
+        listen_dsn=(config.database.listen_dsn or dsn) if config.database.notify else None,
+        poll_interval_s=worker.poll_interval_s,
+        lease_s=worker.lease_s,
+        drain_limit_s=worker.drain_limit_s,
+        claiming=Claiming(concurrency=worker.concurrency, timeout_s=worker.timeout_s, max_attempts=worker.retries + 1),
+        policy=Policy(
+            backoff=Backoff(
+                delay_s=worker.retry_delay_s,
+                factor=worker.retry_factor,
+                cap_s=worker.retry_delay_max_s,
+                jitter=worker.retry_jitter,
+            ),
+            crashes_max=worker.crashes_max,
+            store_full_delay_s=worker.retry_delay_s,
+        ),
+    )
+
+
+@contextmanager
+def _signals(shutdown: Shutdown) -> Iterator[None]:
+    """SIGTERM and SIGINT: the first stops claiming and drains, the second releases what still runs."""
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        (shutdown.hurry if shutdown.stop.is_set() else shutdown.stop).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, heard)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

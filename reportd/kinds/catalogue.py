@@ -1,0 +1,98 @@
+"""What this daemon can run, loaded from the report directories and told to the database.
+
+A report that can't be read or prepared stays in the catalogue as a broken kind: its jobs fail at once with the reason,
+and everything else goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from reportd import fetch, plugins
+from reportd.db import kinds, schedules
+from reportd.db.kinds import KindRow
+from reportd.db.pool import Pool
+from reportd.db.session import session
+from reportd.errors import ReportdError
+from reportd.job import storable
+from reportd.kinds.kind import Kind
+from reportd.kinds.report import BrokenKind, ReportKind
+from reportd.pipeline import Parts
+from reportd.plugins import Broken
+from reportd.report.definition import Report
+
+log = structlog.get_logger()
+
+Loaded = Report | Broken
+
+
+async def load(directories: Sequence[Path], *, source: Pool) -> list[Loaded]:
+    """Every report in `directories`, each read and its queries prepared on the source database."""
+    found: list[Loaded] = []
+    for loaded in plugins.reports(directories):
+        if isinstance(loaded, Report) and (error := await _unprepared(loaded, source)):
+            loaded = Broken(loaded.name, loaded.source.path, error)
+        if isinstance(loaded, Broken):
+            log.error("report.broken", kind=loaded.name, error=loaded.error.message)
+        found.append(loaded)
+    return found
+
+
+async def announce(pool: Pool, loaded: Sequence[Loaded], *, worker: int, timezone: str) -> None:
+    """Write the kinds, and the schedules that reports declare, to the database in the name of `worker`.
+
+    `timezone` holds for schedules that name none.
+    """
+    declared = {report.name: report.schedules for report in loaded if isinstance(report, Report)}
+    async with session(pool) as conn, conn.transaction():
+        await kinds.upsert(conn, [_row(report) for report in loaded], worker=worker)
+        plans = await schedules.declare(conn, declared, worker=worker, timezone=timezone)
+    for name in plans.changed:
+        log.info("schedule.declared", schedule=name)
+    for name in plans.retired:
+        log.info("schedule.retired", schedule=name)
+    for name in plans.taken:
+        log.warning("schedule.taken", schedule=name, hint="a plan made by SQL has this name; the report's is ignored")
+
+
+def runnable(loaded: Sequence[Loaded], parts: Parts) -> dict[str, Kind]:
+    """The kinds by name."""
+    made: Mapping[str, Kind] = {
+        report.name: ReportKind(report, parts) if isinstance(report, Report) else BrokenKind(report)
+        for report in loaded
+    }
+    return dict(made)
+
+
+async def _unprepared(report: Report, source: Pool) -> ReportdError | None:
+    """Why a report's queries can't be prepared, the first reason, or None."""
+    async with session(source) as conn:
+        findings = await fetch.check(conn, report)
+    return next((finding.error for finding in findings), None)
+
+
+def _row(loaded: Loaded) -> KindRow:
+    if isinstance(loaded, Broken):
+        return KindRow(
+            name=loaded.name,
+            type="report",
+            title=loaded.name,
+            params_schema={},
+            formats=(),
+            content_hash="broken",
+            error={"code": loaded.error.code, "message": loaded.error.message, "detail": storable(loaded.error.detail)},
+        )
+    return KindRow(
+        name=loaded.name,
+        type="report",
+        title=loaded.title,
+        params_schema=loaded.params_schema(),
+        formats=tuple(plugins.formats()),
+        queue=loaded.queue,
+        priority=loaded.priority,
+        timeout_s=loaded.timeout_s,
+        content_hash=loaded.source.sha256,
+    )
