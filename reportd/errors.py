@@ -64,6 +64,13 @@ class Refused(ReportdError):
     retryable = False
 
 
+class UnknownSchedule(ReportdError):
+    """No schedule has this name."""
+
+    code = "unknown-schedule"
+    retryable = False
+
+
 class UnknownKind(ReportdError):
     """No report or task of this name is loaded here."""
 

@@ -21,6 +21,7 @@ create table reportd.schedules (
   overlap text not null default 'allow' check (overlap in ('allow', 'skip', 'queue')),
   starts_at timestamptz,
   ends_at timestamptz,
+  planned_at timestamptz,
   next_run_at timestamptz,
   last_run_at timestamptz,
   last_job_id bigint,
@@ -36,10 +37,9 @@ create table reportd.schedules (
   retired_at timestamptz,
   constraint schedules_what check (num_nonnulls(kind, template) >= 1),
   constraint schedules_span check (starts_at < ends_at),
-  constraint schedules_declared check ((source = 'file') = (declared_in is not null))
+  constraint schedules_declared check ((source = 'file') = (declared_in is not null)),
+  constraint schedules_planned check (next_run_at is null or planned_at is not null)
 );
-create index schedules_next_run_at on reportd.schedules (next_run_at)
-  where is_active and not is_paused and retired_at is null and next_run_at is not null;
 
 comment on table reportd.schedules is 'One plan: a cron line, and what to order at each tick. INSERT one, or declare it in a report''s front matter.';
 comment on column reportd.schedules.id is 'The schedule; jobs.schedule_id names it.';
@@ -62,7 +62,8 @@ comment on column reportd.schedules.misfire is 'Ticks missed while no daemon ran
 comment on column reportd.schedules.overlap is 'While its former job is unfinished: allow, skip the tick, or queue behind it.';
 comment on column reportd.schedules.starts_at is 'No tick before.';
 comment on column reportd.schedules.ends_at is 'No tick at or after.';
-comment on column reportd.schedules.next_run_at is 'The next tick; NULL: to be planned, or none is left. Written by reportd.';
+comment on column reportd.schedules.planned_at is 'When next_run_at was worked out; NULL: it is to be. Written by reportd.';
+comment on column reportd.schedules.next_run_at is 'The next tick; NULL: none is left, or not planned yet. Written by reportd.';
 comment on column reportd.schedules.last_run_at is 'When it last ordered a job. Written by reportd.';
 comment on column reportd.schedules.last_job_id is 'The job that it last ordered. Written by reportd.';
 comment on column reportd.schedules.run_count is 'Jobs that it has ordered. Written by reportd.';

@@ -27,12 +27,11 @@ declare
   job_id bigint;
 begin
   loop
-    -- The trigger refuses a priority of ±10; a cast would refuse one of 40000 in words of its own.
     insert into reportd.jobs (
       kind, params, formats, name, queue, priority, run_at, max_attempts, timeout_s, unique_key, deliver, template,
       requested_by, department, tenant, metadata
     ) values (
-      enqueue.kind, enqueue.params, enqueue.formats, enqueue.name, enqueue.queue, greatest(least(enqueue.priority, 10), -10)::smallint, enqueue.run_at,
+      enqueue.kind, enqueue.params, enqueue.formats, enqueue.name, enqueue.queue, enqueue.priority::smallint, enqueue.run_at,
       enqueue.max_attempts, enqueue.timeout_s, enqueue.unique_key, enqueue.deliver, enqueue.template, enqueue.requested_by,
       enqueue.department, enqueue.tenant, enqueue.metadata
     )
