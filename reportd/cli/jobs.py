@@ -19,9 +19,10 @@ from reportd.db import jobs as db_jobs
 from reportd.db.client import client
 from reportd.db.jobs import JobRow
 from reportd.db.queries import Connection
-from reportd.job import Status
+from reportd.job import PERCENT, Status
 
 _COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
+_ORDER: Mapping[str, int] = {step.value: percent for step, percent in PERCENT.items()}
 
 
 @click.group()
@@ -226,7 +227,8 @@ def _compact(value: Any) -> str:
 def _steps(steps_s: Mapping[str, float] | None) -> str | None:
     if not steps_s:
         return None
-    return ", ".join(f"{step} {seconds:.2f} s" for step, seconds in steps_s.items())
+    ordered = sorted(steps_s.items(), key=lambda item: _ORDER.get(item[0], 0))
+    return ", ".join(f"{step} {seconds:.2f} s" for step, seconds in ordered)
 
 
 def _took(began: datetime | None, ended: datetime | None) -> str | None:

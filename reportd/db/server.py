@@ -57,3 +57,8 @@ async def oldest_snapshot(conn: Connection) -> Snapshot | None:
     """Who keeps Postgres from removing dead rows; None if nobody does."""
     row = await _QUERIES["oldest_snapshot"].row(conn)
     return None if row is None else Snapshot(**row)
+
+
+async def notify(conn: Connection, *, channel: str) -> None:
+    """Send an empty notification."""
+    await _QUERIES["notify"].value(conn, channel=channel)

@@ -38,3 +38,7 @@ from pg_catalog.pg_stat_activity
 where backend_xmin is not null and pid <> pg_backend_pid() and datname = current_database() and xact_start is not null
 order by age(backend_xmin) desc, xact_start
 limit 1;
+
+-- name: notify(channel)
+-- Send an empty notification.
+select pg_notify(:channel, '');

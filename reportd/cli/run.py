@@ -1,0 +1,105 @@
+"""`reportd run`: the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+from reportd import daemon, telemetry
+from reportd.cli.options import ADDRESS_FILE, database_options
+from reportd.config import Config, load
+from reportd.db import embedded
+from reportd.db.embedded import EmbeddedPostgres
+from reportd.errors import DatabaseUnavailable
+
+
+@click.command()
+@click.option(
+    "--reports",
+    "directories",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of .sql reports; may be repeated. Default: the config file's, else ./reports.",
+)
+@click.option(
+    "--state", "state_dir", type=click.Path(path_type=Path, file_okay=False), help="Where reportd keeps files."
+)
+@click.option("--concurrency", "-j", type=click.IntRange(min=1), help="Jobs that run at once.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="The least that is said.")
+@click.option(
+    "--log-format", type=click.Choice(["auto", "console", "json"]), help="console for people, json for programs."
+)
+@database_options
+def run(
+    *,
+    directories: tuple[Path, ...],
+    state_dir: Path | None,
+    concurrency: int | None,
+    log_level: str | None,
+    log_format: str | None,
+    dsn: str | None,
+    config_path: Path | None,
+) -> None:
+    """Run the daemon: claim jobs, make reports, keep schedules.
+
+    SIGTERM or Ctrl-C stops it: it takes no more jobs, lets running ones end, and gives back what takes too long; a
+    second signal does not wait. Without a database of yours it starts its own and says where.
+    """
+    config = load(
+        config_path,
+        {
+            "database.dsn": dsn,
+            "reports.directories": list(directories) or None,
+            "storage.state_dir": state_dir,
+            "worker.concurrency": concurrency,
+            "log.level": log_level,
+            "log.format": log_format,
+        },
+    )
+    telemetry.configure(format=config.log.format, level=config.log.level)
+    asyncio.run(_run(config))
+
+
+async def _run(config: Config) -> None:
+    async with _database(config) as dsn:
+        await daemon.serve(config, dsn=dsn)
+
+
+@asynccontextmanager
+async def _database(config: Config) -> AsyncIterator[str]:
+    """The address of the queue's database; without one in the configuration, that of a server of our own."""
+    if config.database.dsn is not None:
+        yield config.database.dsn
+        return
+    if (reason := embedded.available()) is not None:
+        raise DatabaseUnavailable(
+            f"no database is named, and {reason}",
+            hint="give --dsn, set REPORTD_DSN, or write dsn under [database] in config.toml",
+        )
+    state = config.storage.state_dir
+    server = EmbeddedPostgres(state / "postgres")
+    dsn = await server.start()
+    address = state / ADDRESS_FILE
+    try:
+        address.write_text(f"{dsn}\n", encoding="utf-8")
+        _say(dsn, state / "postgres")
+        yield dsn
+    finally:
+        address.unlink(missing_ok=True)
+        await server.stop()
+
+
+def _say(dsn: str, directory: Path) -> None:
+    rule = "─" * 78
+    bold = click.style(f"psql '{dsn}'", bold=True)
+    click.echo(
+        f"{rule}\nNo database is named, so reportd has started its own PostgreSQL for this daemon.\n"
+        f"  data     {directory}\n  connect  {bold}\n"
+        f"It ends with pid {os.getpid()}. For work that matters name yours: --dsn, REPORTD_DSN or config.toml.\n{rule}",
+        err=True,
+    )

@@ -1,0 +1,151 @@
+"""What `reportd doctor` asks the database: version, durability, LISTEN, clock, rights, schema, who holds it back."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from reportd.cli.finding import Finding, fault, ok, warning
+from reportd.db import migrate, server
+from reportd.db.client import client
+from reportd.db.listen import listen
+from reportd.db.queries import Connection
+from reportd.db.server import Facts
+from reportd.errors import DatabaseUnavailable, ReportdError, SchemaError
+
+_LISTEN_LIMIT_S = 3.0
+_CLOCK_LIMIT = timedelta(seconds=2)
+_SNAPSHOT_LIMIT_S = 600.0
+
+
+async def queue(dsn: str, *, listen_dsn: str | None) -> AsyncIterator[Finding]:
+    """The database that holds the queue; `listen_dsn` None: the configuration does without LISTEN."""
+    try:
+        async with client(dsn, application_name="reportd doctor") as connection:
+            facts = await server.facts(connection)
+            yield _version(facts)
+            for finding in _durability(facts):
+                yield finding
+            yield _clock(facts)
+            async for finding in _schema(connection):
+                yield finding
+            yield await _horizon(connection)
+            yield await _listen(connection, listen_dsn)
+    except ReportdError as error:
+        yield fault(
+            "postgres", error.message, str(error.detail.get("hint") or "start the server, or correct the address")
+        )
+
+
+async def source(dsn: str, *, same: bool) -> AsyncIterator[Finding]:
+    """The database that reports read; `same`: it is reached as the queue's is."""
+    try:
+        async with client(dsn, application_name="reportd doctor") as connection:
+            facts = await server.facts(connection)
+            writable = await server.writable_tables(connection, limit_rows=4)
+    except ReportdError as error:
+        yield fault("report source", error.message, str(error.detail.get("hint") or "correct database.report_dsn"))
+        return
+    said = f"{facts.database} as {facts.role}"
+    if facts.is_superuser:
+        said += ", a superuser"
+    elif writable:
+        said += f", which may change {', '.join(writable[:3])}{' …' if len(writable) > 3 else ''}"
+    else:
+        yield ok("report source", f"{said}, which may change no table")
+        return
+    what = "set database.report_dsn to" if same else "use"
+    yield warning(
+        "report source", said, f"{what} a login role with nothing but SELECT; queries run read-only either way"
+    )
+
+
+def _version(facts: Facts) -> Finding:
+    said = f"PostgreSQL {facts.version_text}, database {facts.database}, role {facts.role}"
+    if facts.version < migrate.SERVER_MIN:
+        return fault("postgres", said, f"use PostgreSQL {migrate.SERVER_MIN // 10000} or later")
+    if facts.is_standby:
+        return fault("postgres", f"{said}, a standby", "the queue needs the primary; reports may read from a standby")
+    return ok("postgres", said)
+
+
+def _durability(facts: Facts) -> list[Finding]:
+    off = [name for name in ("fsync", "full_page_writes") if not getattr(facts, name)]
+    if off:
+        said = f"{' and '.join(off)} off: a crash of the machine can destroy the database"
+        return [fault("durability", said, "; ".join(f"alter system set {name} = on" for name in off))]
+    if facts.synchronous_commit == "off":
+        said = "synchronous_commit off: a crash can lose the last commits, so a job may run twice"
+        return [warning("durability", said, "alter system set synchronous_commit = on")]
+    return [ok("durability", f"fsync, full_page_writes on, synchronous_commit {facts.synchronous_commit}")]
+
+
+def _clock(facts: Facts) -> Finding:
+    apart = abs(datetime.now(UTC) - facts.now)
+    said = f"{apart.total_seconds():.1f} s apart from the server's"
+    if apart > _CLOCK_LIMIT:
+        return warning("clock", said, "run chrony or systemd-timesyncd on both; due times go by the server's clock")
+    return ok("clock", said)
+
+
+async def _schema(connection: Connection) -> AsyncIterator[Finding]:
+    try:
+        await migrate.check(connection)
+    except SchemaError as error:
+        yield fault("schema", error.message, str(error.detail.get("hint") or "reportd migrate"))
+        return
+    yield ok("schema", f"{migrate.migrations()[-1].name}, this version's")
+    missing = await server.missing_rights(connection)
+    if missing:
+        names = ", ".join(missing[:4]) + (" …" if len(missing) > 4 else "")
+        remedy = "grant select, insert, update, delete on all tables in schema reportd to this role"
+        yield fault("rights", f"the role may not read and write {names}", remedy)
+    else:
+        yield ok("rights", "the role may read and write every table of the schema")
+
+
+async def _horizon(connection: Connection) -> Finding:
+    oldest = await server.oldest_snapshot(connection)
+    if oldest is None or oldest.seconds < _SNAPSHOT_LIMIT_S:
+        return ok("vacuum", "no old snapshot holds it back")
+    name = oldest.application_name or "unnamed"
+    said = f"pid {oldest.pid} ({name}) has held a snapshot for {oldest.seconds / 60:.0f} min"
+    return warning(
+        "vacuum", said, f"dead rows pile up meanwhile; if it is idle: select pg_terminate_backend({oldest.pid})"
+    )
+
+
+async def _listen(connection: Connection, dsn: str | None) -> Finding:
+    if dsn is None:
+        return warning("listen", "switched off", "jobs wait for the next poll; set database.notify = true")
+    heard, connected = asyncio.Event(), asyncio.Event()
+    channel = f"reportd_doctor_{secrets.token_hex(4)}"
+    listener = asyncio.create_task(listen(dsn, lambda _payload: heard.set(), connected, channel=channel))
+    try:
+        async with asyncio.timeout(_LISTEN_LIMIT_S):
+            await _first(connected, listener)
+            await server.notify(connection, channel=channel)
+            await _first(heard, listener)
+        return ok("listen", "a notification came through")
+    except (TimeoutError, DatabaseUnavailable) as error:
+        said = str(error) or f"no notification within {_LISTEN_LIMIT_S:.0f} s"
+        remedy = "behind pgbouncer set database.listen_dsn to the server itself; polling works meanwhile"
+        return warning("listen", said, remedy)
+    finally:
+        listener.cancel()
+        with suppress(asyncio.CancelledError, DatabaseUnavailable):
+            await listener
+
+
+async def _first(event: asyncio.Event, listener: asyncio.Task[None]) -> None:
+    """Wait for `event`; if the listener ends before, its error is raised."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({waiting, listener}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            await listener
+    finally:
+        waiting.cancel()
