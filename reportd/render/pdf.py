@@ -6,17 +6,13 @@ fork, so a child starts with layout. Nothing is ever fetched: not from the netwo
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from reportd.errors import PdfEngineMissing
-from reportd.render.fonts import FAMILY, faces
-from reportd.render.html import css_text, html_of, style
+from reportd.render.html import css_text, html_of
 from reportd.render.layout import Page, arrange
 from reportd.render.pango import install_line
 from reportd.render.svg import draw
@@ -24,9 +20,10 @@ from reportd.render.task import RenderedFile, RenderSettings
 from reportd.render.view import Figure, Part, View, view_of
 from reportd.report.document import Document
 
+if TYPE_CHECKING:
+    from reportd.render.engine import Engine
+
 CHART_HEIGHT = 165.0
-_DATA_URI_BYTES_MAX = 2_000_000
-_FONT_SCHEME = "reportd-font:"
 
 
 class PDF:
@@ -84,85 +81,12 @@ def _page_css(view: View, page: Page) -> str:
     )
 
 
-# -- the engine
-
-
 @lru_cache(maxsize=1)
-def _engine() -> _Engine:
+def _engine() -> Engine:
     try:
-        import weasyprint
+        from reportd.render.engine import Engine
     except OSError as error:
         raise PdfEngineMissing(
             f"PDF needs Pango, which this host does not have; install it with: {install_line()}", reason=str(error)
         ) from error
-    return _Engine.prepare(weasyprint)
-
-
-@dataclass(frozen=True, slots=True)
-class _Engine:
-    """WeasyPrint with everything parsed and loaded that documents share."""
-
-    weasyprint: ModuleType
-    fonts: Any
-    styles: tuple[Any, ...]
-    fetcher: Any
-
-    @classmethod
-    def prepare(cls, weasyprint: ModuleType) -> _Engine:
-        from weasyprint.text.fonts import FontConfiguration
-
-        fonts = FontConfiguration()
-        fetcher = _fetcher(weasyprint)
-        styles = tuple(
-            weasyprint.CSS(string=text, font_config=fonts, url_fetcher=fetcher)
-            for text in (_font_faces(), style("base"), style("print"))
-        )
-        return cls(weasyprint, fonts, styles, fetcher)
-
-    def write(self, html: str, *, css: str, path: Path, as_of_s: int) -> int:
-        """Set `html` into `path`; the number of pages."""
-        # Whatever takes a time of its own while writing takes the data's: same data, same bytes.
-        os.environ.setdefault("SOURCE_DATE_EPOCH", str(as_of_s))
-        own = self.weasyprint.CSS(string=css, font_config=self.fonts, url_fetcher=self.fetcher)
-        options = {"pdf_variant": "pdf/ua-1", "pdf_identifier": True, "custom_metadata": True}
-        rendering = self.weasyprint.HTML(string=html, url_fetcher=self.fetcher).render(
-            font_config=self.fonts, stylesheets=[*self.styles, own], **options
-        )
-        rendering.write_pdf(path, **options)
-        return len(rendering.pages)
-
-
-def _font_faces() -> str:
-    return "".join(
-        f'@font-face {{ font-family: "{FAMILY}"; font-weight: {face.weight}; src: url("{_FONT_SCHEME}{face.name}");'
-        f" unicode-range: {_ranges(face.characters)} }}"
-        for face in faces()
-    )
-
-
-def _ranges(characters: tuple[int, ...]) -> str:
-    """Code points as CSS writes them: `U+20-7E, U+A0-17F`."""
-    runs: list[list[int]] = []
-    for code in sorted(characters):
-        if runs and code == runs[-1][1] + 1:
-            runs[-1][1] = code
-        else:
-            runs.append([code, code])
-    return ", ".join(f"U+{first:X}-{last:X}" if last > first else f"U+{first:X}" for first, last in runs)
-
-
-def _fetcher(weasyprint: ModuleType) -> Any:
-    """Hands out our font's faces and small `data:` URIs, and refuses every other address."""
-    from weasyprint.urls import URLFetcher, URLFetcherResponse
-
-    fonts: Mapping[str, bytes] = {face.name: face.content for face in faces()}
-
-    class Fetcher(URLFetcher):  # type: ignore[misc]
-        def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
-            if url.startswith(_FONT_SCHEME):
-                return URLFetcherResponse(url, fonts[url.removeprefix(_FONT_SCHEME)], {"Content-Type": "font/ttf"})
-            if url.startswith("data:") and len(url) <= _DATA_URI_BYTES_MAX:
-                return super().fetch(url, headers)
-            raise ValueError(f"a document may not load {url[:100]!r}")
-
-    return Fetcher(allowed_protocols=("data",), allow_redirects=False)
+    return Engine()

@@ -1,0 +1,96 @@
+"""WeasyPrint, with everything parsed and loaded that documents share, and with nothing that it may fetch.
+
+Importing this module loads Pango: OSError where the host has none. One `Engine` per process; it survives a fork, so a
+child starts with layout.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree.ElementTree import fromstring
+
+from cssselect2 import ElementWrapper
+from weasyprint import CSS, HTML
+from weasyprint.text.fonts import FontConfiguration
+from weasyprint.urls import URLFetcher, URLFetcherResponse
+
+from reportd.render.fonts import FAMILY, faces
+from reportd.render.html import style
+
+_DATA_URI_BYTES_MAX = 2_000_000
+_FONT_SCHEME = "reportd-font:"
+_OPTIONS = {"pdf_variant": "pdf/ua-1", "pdf_identifier": True, "custom_metadata": True}
+# No XML may hold these, not even escaped; a report's data may.
+_NOT_XML = dict.fromkeys([*range(0x9), 0xB, 0xC, *range(0xE, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], "\ufffd")
+
+
+class Engine:
+    """Sets pages. Fonts and the theme's stylesheets are read when it is made, in some 100 ms."""
+
+    def __init__(self) -> None:
+        self._fonts = FontConfiguration()
+        self._fetcher = _Fetcher()
+        self._styles = [self._style(text) for text in (_font_faces(), style("base"), style("print"))]
+
+    def write(self, html: str, *, css: str, path: Path, as_of_s: int) -> int:
+        """Set `html`, which must be XML as well, with the theme and then `css`, into `path`; the number of pages.
+
+        `as_of_s` (Unix time) stands wherever a file wants a time of its own: same data, same bytes.
+        """
+        os.environ.setdefault("SOURCE_DATE_EPOCH", str(as_of_s))
+        page = _Page(html, fetcher=self._fetcher)
+        rendering = page.render(font_config=self._fonts, stylesheets=[*self._styles, self._style(css)], **_OPTIONS)
+        rendering.write_pdf(path, **_OPTIONS)
+        return len(rendering.pages)
+
+    def _style(self, text: str) -> CSS:
+        return CSS(string=text, font_config=self._fonts, url_fetcher=self._fetcher)
+
+
+class _Page(HTML):  # type: ignore[misc]
+    """HTML that our templates wrote, read by Python's C parser: a tenth of what the HTML5 parser takes."""
+
+    def __init__(self, html: str, *, fetcher: URLFetcher) -> None:
+        self.base_url = None
+        self.url_fetcher = fetcher
+        self.media_type = "print"
+        tree = fromstring(html.translate(_NOT_XML))  # noqa: S314  written by us, without a DTD of its own
+        self.wrapper_element = ElementWrapper.from_html_root(tree, content_language=None)
+        self.etree_element = self.wrapper_element.etree_element
+
+
+class _Fetcher(URLFetcher):  # type: ignore[misc]
+    """Hands out our font's faces and small `data:` URIs, and refuses every other address."""
+
+    def __init__(self) -> None:
+        super().__init__(allowed_protocols=("data",), allow_redirects=False)
+        self._faces = {face.name: face.content for face in faces()}
+
+    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> URLFetcherResponse:
+        if url.startswith(_FONT_SCHEME):
+            content = self._faces[url.removeprefix(_FONT_SCHEME)]
+            return URLFetcherResponse(url, content, {"Content-Type": "font/ttf"})
+        if url.startswith("data:") and len(url) <= _DATA_URI_BYTES_MAX:
+            return super().fetch(url, headers)
+        raise ValueError(f"a document may not load {url[:100]!r}")
+
+
+def _font_faces() -> str:
+    return "".join(
+        f'@font-face {{ font-family: "{FAMILY}"; font-weight: {face.weight}; src: url("{_FONT_SCHEME}{face.name}");'
+        f" unicode-range: {_ranges(face.characters)} }}"
+        for face in faces()
+    )
+
+
+def _ranges(characters: tuple[int, ...]) -> str:
+    """Code points as CSS writes them: `U+20-7E, U+A0-17F`."""
+    runs: list[list[int]] = []
+    for code in sorted(characters):
+        if runs and code == runs[-1][1] + 1:
+            runs[-1][1] = code
+        else:
+            runs.append([code, code])
+    return ", ".join(f"U+{first:X}-{last:X}" if last > first else f"U+{first:X}" for first, last in runs)
