@@ -116,6 +116,7 @@ class _Sink:
             await self.flush()
 
     async def flush(self) -> None:
+        await failpoints.reach("fetching")
         batch, self._batch = memoryview(self._batch), bytearray()
         with _on_disk(self._block):
             while batch:

@@ -73,9 +73,9 @@ async def _check(connection: Connection, report: Report, block: Block) -> None:
 
 
 def _writes(plan: Any) -> bool:
-    """Whether a node of the plan changes a table."""
+    """Whether a node of the plan changes a table, or locks its rows, which no read-only transaction may."""
     match plan:
-        case {"Node Type": "ModifyTable"}:
+        case {"Node Type": "ModifyTable" | "LockRows"}:
             return True
         case dict():
             return any(_writes(part) for part in plan.values())

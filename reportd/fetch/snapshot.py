@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CONNECT_LIMIT_S = 30.0
 # From a cancel to its query's end on the server; past it the connection is cut, and the server notices by itself.
-LEAVE_LIMIT_S = 1.5
+LEAVE_LIMIT_S = 1.0
 
 # What the text forms in the spool depend on is pinned, whatever the role, the database or postgresql.conf say; the
 # limits are the server's to keep. `now()` is the transaction's start: every commit before it is in the snapshot, and
@@ -90,10 +90,12 @@ async def enter(connection: Connection, *, timezone: str, limits: FetchLimits) -
 async def _leave(pool: Pool, connection: PoolConnectionProxy[Record]) -> None:
     try:
         async with asyncio.timeout(LEAVE_LIMIT_S):
-            # Waits first until a cancelled query has ended.
+            # Waits first until a cancelled query has ended. The driver waits in vain where the query was through when
+            # its last rows were refused; then too the connection is cut.
             await connection.execute("ROLLBACK")
     except (*CONNECTION_LOST, asyncpg.PostgresError):
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # a connection that the server ended has left the pool by itself
+            connection.terminate()
     with suppress(*CONNECTION_LOST, asyncpg.PostgresError):
         await pool.release(connection, timeout=LEAVE_LIMIT_S)
 
