@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,7 +16,6 @@ from reportd.config import load
 from reportd.db.client import client
 from reportd.errors import ReportdError
 from reportd.plugins import Broken, LoadedReport
-from reportd.report.definition import Report
 
 
 @click.command()
@@ -39,44 +38,47 @@ def check(*, directories: tuple[Path, ...], as_json: bool, dsn: str | None, conf
     loaded = plugins.reports(config.reports.directories)
     faults = asyncio.run(_faults(loaded, source))
     if as_json:
-        emit_json({"reports": [_name(report) for report in loaded], "faults": [_row(fault) for fault in faults]})
+        emit_json({"reports": [report.name for report in loaded], "faults": [asdict(fault) for fault in faults]})
     else:
         for fault in faults:
-            click.echo(_line(fault))
+            click.echo(fault)
         places = ", ".join(map(str, config.reports.directories))
         click.echo(f"{_count(len(loaded), 'report')} in {places}: {_count(len(faults), 'fault')}", err=True)
     return 1 if faults else 0
 
 
-async def _faults(loaded: Sequence[LoadedReport], source: str) -> list[ReportdError]:
-    faults: list[ReportdError] = []
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, and where: `line` and `column` from 1, None where only the file is known."""
+
+    file: str
+    line: int | None
+    column: int | None
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        return f"{place}: {self.message}"
+
+
+async def _faults(loaded: Sequence[LoadedReport], source: str) -> list[Fault]:
+    faults: list[Fault] = []
     async with client(source, application_name="reportd check") as connection:
         for report in loaded:
             if isinstance(report, Broken):
-                faults.append(report.error)
+                faults.append(_fault(report.error, report.path))
             else:
-                faults += [_placed(finding.error, report) for finding in await fetch.check(connection, report)]
+                found = await fetch.check(connection, report)
+                faults += [_fault(finding.error, report.source.path) for finding in found]
     return faults
 
 
-def _placed(fault: ReportdError, report: Report) -> ReportdError:
-    """`fault` with the file's whole path: what a query's error names is the file inside its report."""
-    fault.detail["file"] = report.source.path
-    return fault
-
-
-def _row(fault: ReportdError) -> dict[str, Any]:
-    place = {key: fault.detail.get(key) for key in ("file", "line", "column")}
-    return {**place, "code": fault.code, "message": fault.message}
-
-
-def _line(fault: ReportdError) -> str:
-    place = ":".join(str(fault.detail[key]) for key in ("file", "line", "column") if fault.detail.get(key) is not None)
-    return fault.message if not place or fault.message.startswith(place) else f"{place}: {fault.message}"
-
-
-def _name(report: LoadedReport) -> str:
-    return report.name
+def _fault(error: ReportdError, path: str) -> Fault:
+    """`error` taken apart: its message is led by a place, in a query's error by the file's name alone."""
+    line, column = error.detail.get("line"), error.detail.get("column")
+    place = ":".join(str(part) for part in (error.detail.get("file"), line, column) if part is not None)
+    return Fault(path, line, column, error.code, error.message.removeprefix(f"{place}: "))
 
 
 def _count(number: int, noun: str) -> str:

@@ -34,6 +34,11 @@ class Pack:
         """Statements that fill them."""
         return (self.directory / "data.sql").read_text(encoding="utf-8")
 
+    @property
+    def orders_sql(self) -> str:
+        """An INSERT that orders the pack's reports; `:'formats'` stands for the array of formats."""
+        return (self.directory / "orders.sql").read_text(encoding="utf-8")
+
 
 def find(name: str) -> Pack:
     """The pack called `name`. Errors: ConfigError where this installation has none."""
