@@ -50,8 +50,8 @@ def prepared(sql: str, types: Mapping[str, str | None]) -> Bound:
 def inlined(sql: str, literals: Mapping[str, str]) -> Bound:
     """`sql` for `copy (…) to stdout`, which takes no parameters: `:name` becomes its literal, quoted by the server.
 
-    A literal is an expression with its type, such as `'2026-10-01'::date`. The text ends in a line break, because COPY's
-    closing parenthesis would else be part of a last line's comment. `locate` counts from this text's start.
+    A literal is an expression with its type, such as `'2026-10-01'::date`. The text ends in a line break: COPY's
+    closing parenthesis must not be part of a last line's comment. `locate` counts from this text's start.
     Errors: KeyError for a placeholder without a literal.
     """
     text, pieces = _replaced(sql, lambda token: f"({literals[token.name]})")

@@ -89,12 +89,12 @@ def read(path: str, raw: Sequence[str], *, first: int) -> FrontMatter:
     """The front matter whose comment lines are `raw`, the first being line `first` of the file. Errors: ReportError."""
     lines = tuple(_PREFIX.sub("", line, count=1) for line in raw)
     try:
-        values = tomllib.loads("\n".join(lines))
+        values = tomllib.loads("".join(f"{line}\n" for line in lines))
     except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: numbers and nesting past Python's limits
         place = _TOML_PLACE.match(str(error))
         message = f"the front matter is not TOML: {place[1] if place else error}"
         if place is None or place[2] is None:
-            raise fault(path, message, line=first + len(lines)) from None
+            raise fault(path, message, line=first + max(len(lines) - 1, 0)) from None
         line, column = int(place[2]), int(place[3])
         shift = len(raw[line - 1]) - len(lines[line - 1]) if line <= len(lines) else 0
         raise fault(path, message, line=first + line - 1, column=column + shift) from None

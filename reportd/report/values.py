@@ -70,6 +70,8 @@ def _int(raw: Any, param: Param, clock: Clock) -> int:
     fault = "is no whole number"
     if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
         raise ValueError(f"{fault} (write it as a JSON number, without quotes)" if isinstance(raw, str) else fault)
+    if raw != raw:  # NaN
+        raise ValueError(fault)
     # In range first: to make an int of 1e1000000 costs what a hostile sender wants.
     if not INT_MIN <= raw <= INT_MAX:
         raise ValueError(f"is out of range (allowed: {INT_MIN} to {INT_MAX})")
@@ -193,6 +195,10 @@ def _plain(value: Decimal) -> str:
     return format(value, "f")
 
 
+def _amount(value: Decimal, locale: str) -> str:
+    return _plain(value).replace(".", locale_of(locale).decimal)
+
+
 def _boolean(value: bool) -> str:
     return "true" if value else "false"
 
@@ -208,7 +214,7 @@ def _same(value: Any) -> Any:
 _RULES: Mapping[ParamType, TypeRule] = {
     "text": TypeRule("text", ("string",), _text),
     "int": TypeRule("bigint", ("integer",), _int, json=_same),
-    "numeric": TypeRule("numeric", ("number", "string"), _numeric, write=_plain, json=_plain),
+    "numeric": TypeRule("numeric", ("number", "string"), _numeric, write=_plain, json=_plain, words=_amount),
     "bool": TypeRule("boolean", ("boolean",), _bool, write=_boolean, json=_same, words=_truth),
     "date": TypeRule("date", ("string",), _date, words=wording.day),
     "timestamp": TypeRule("timestamp with time zone", ("string",), _timestamp, words=wording.moment),
