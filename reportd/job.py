@@ -152,7 +152,7 @@ Outcome = Completed | Retried | Failed | Cancelled | Released
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long a failed job waits: `delay_s`, times `factor` per further failure, up to `cap_s`; `jitter` is a share."""
+    """How long a failed job waits: delay_s, times `factor` per further failure, up to `cap_s`; `jitter` is a share."""
 
     delay_s: float = 60.0
     factor: float = 1.0

@@ -17,10 +17,11 @@ import socket
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from reportd import failpoints
 from reportd.errors import ConfigError, LimitExceeded, RenderError
 from reportd.job import Step
 from reportd.render.confine import RenderLimits
@@ -39,17 +40,35 @@ _ANSWER_LIMIT_S = 2.0
 _HEADROOM_BYTES = 32 * 2**20
 _STDERR_BYTES = 4096
 # All that a template takes over of the daemon's environment: DSNs and tokens stay behind.
-_INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
+_INHERITED = (
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "LD_LIBRARY_PATH",
+    "FONTCONFIG_FILE",
+    "FONTCONFIG_PATH",
+    failpoints.ENVIRONMENT,
+)
 
 
 class RemoteTemplate:
     """Made by `start`. `unusable` says which formats it can't make, and why."""
 
-    def __init__(self, process: Process, limits: RenderLimits, *, life: int, scratch: Path) -> None:
+    def __init__(
+        self,
+        process: Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        limits: RenderLimits,
+        *,
+        life: int,
+        scratch: Path,
+    ) -> None:
         self.pid = process.pid
         self.unusable: Mapping[str, str] = {}
         self.gone = asyncio.Event()
         self._process = process
+        self._reader = reader
+        self._writer = writer
         self._limits = limits
         self._life = life
         self._scratch = scratch
@@ -58,6 +77,7 @@ class RemoteTemplate:
         self._ready = asyncio.Event()
         self._data_bytes = 0
         self._stderr = bytearray()
+        self._listener = asyncio.create_task(self._listen(), name=f"render-template-{self.pid}")
 
     @classmethod
     async def start(
@@ -67,40 +87,10 @@ class RemoteTemplate:
 
         Raises RenderError if it does not get that far, ConfigError if `limits` leave a child no room.
         """
-        scratch = Path(tempfile.mkdtemp(prefix="reportd-render-"))
-        near, far = socket.socketpair()
-        life, shared_life = os.pipe()
         try:
-            settings = {
-                "daemon": os.getpid(),
-                "socket": far.fileno(),
-                "life": shared_life,
-                "scratch": str(scratch),
-                "formats": dict(formats),
-                "limits": asdict(limits),
-            }
-            process = await asyncio.create_subprocess_exec(
-                *(python, "-P", "-m", "reportd.render.template", json.dumps(settings)),
-                stdin=DEVNULL,
-                stdout=DEVNULL,
-                stderr=PIPE,
-                cwd="/",
-                env=_environment(caches or scratch),
-                pass_fds=(far.fileno(), shared_life),
-                start_new_session=True,  # Ctrl-C at a terminal is for the daemon, which drains
-            )
-        except BaseException as error:
-            near.close()
-            os.close(life)
-            shutil.rmtree(scratch, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise RenderError(f"The render template can't be started with {python}: {error.strerror}") from error
-            raise
-        finally:
-            far.close()
-            os.close(shared_life)
-        template = cls(process, limits, life=life, scratch=scratch)
-        await template._connect(near)
+            template = await cls._spawn(python, formats, limits, caches)
+        except OSError as error:
+            raise RenderError(f"The render template can't be started with {python}: {error.strerror}") from error
         try:
             await template._become_ready()
         except BaseException:
@@ -138,21 +128,44 @@ class RemoteTemplate:
 
     async def close(self) -> None:
         """Kill and reap all children and the template; running tasks fail with ChildDied."""
-        self._writer.close()  # the template takes the end of its socket as the end
-        try:
-            async with asyncio.timeout(_ANSWER_LIMIT_S):
-                await self.gone.wait()
-        finally:
-            if not self.gone.is_set():
-                self._kill()
-            # Not cut short by a cancellation: who closes may count on nothing being left.
-            await _in_full(self._listener)
+        self._writer.close()  # the template takes the end of its socket for the end of its work
+        await _in_full(self._listener)
 
     # -- start and end
 
-    async def _connect(self, near: socket.socket) -> None:
-        self._reader, self._writer = await asyncio.open_unix_connection(sock=near)
-        self._listener = asyncio.create_task(self._listen(), name=f"render-template-{self.pid}")
+    @classmethod
+    async def _spawn(
+        cls, python: str, formats: Mapping[str, str], limits: RenderLimits, caches: Path | None
+    ) -> RemoteTemplate:
+        with ExitStack() as on_failure, ExitStack() as always:
+            scratch = Path(tempfile.mkdtemp(prefix="reportd-render-"))
+            on_failure.callback(shutil.rmtree, scratch, ignore_errors=True)
+            near, far = socket.socketpair()
+            reader, writer = await asyncio.open_unix_connection(sock=near)
+            on_failure.callback(writer.close)
+            always.callback(far.close)
+            life, shared_life = os.pipe()
+            on_failure.callback(os.close, life)
+            always.callback(os.close, shared_life)
+            settings = {
+                "daemon": os.getpid(),
+                "socket": far.fileno(),
+                "life": shared_life,
+                "scratch": str(scratch),
+                "formats": dict(formats),
+                "limits": asdict(limits),
+            }
+            process = await asyncio.create_subprocess_exec(
+                *(python, "-P", "-m", "reportd.render.template", json.dumps(settings)),
+                stdin=DEVNULL,
+                stdout=DEVNULL,
+                stderr=PIPE,
+                env=_environment(caches or scratch),
+                pass_fds=(far.fileno(), shared_life),
+                start_new_session=True,  # Ctrl-C at a terminal is for the daemon, which drains
+            )
+            on_failure.pop_all()
+        return cls(process, reader, writer, limits, life=life, scratch=scratch)
 
     async def _become_ready(self) -> None:
         ready = asyncio.create_task(self._ready.wait())
