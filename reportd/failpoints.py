@@ -7,7 +7,6 @@ happens once: whoever unlinks the file first takes it, across all processes and 
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import signal
@@ -57,6 +56,8 @@ _ARMED = _armed()
 async def reach(name: str) -> None:
     """The event loop is at `name`."""
     if _ARMED and _take(name):
+        import asyncio  # here, because render children come by too and have no use for it
+
         await asyncio.sleep(HANG_S)
 
 

@@ -23,6 +23,7 @@ from reportd.kinds.report import BrokenKind, ReportKind
 from reportd.pipeline import Parts
 from reportd.plugins import Broken
 from reportd.report.definition import Report
+from reportd.report.params import schema_of
 
 log = structlog.get_logger()
 
@@ -89,7 +90,7 @@ def _row(loaded: Loaded) -> KindRow:
         name=loaded.name,
         type="report",
         title=loaded.title,
-        params_schema=loaded.params_schema(),
+        params_schema=schema_of(loaded.params),
         formats=tuple(plugins.formats()),
         queue=loaded.queue,
         priority=loaded.priority,

@@ -122,9 +122,3 @@ class Report:
     priority: int | None = None
     timeout_s: float | None = None
     max_rows: int | None = None
-
-    def params_schema(self) -> dict[str, Any]:
-        """JSON Schema (draft 2020-12 subset) of `jobs.params` for this report; the INSERT trigger checks against it."""
-        from reportd.report.params import schema_of  # params needs Param: a cycle at import time only
-
-        return schema_of(self.params)
