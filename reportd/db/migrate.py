@@ -41,17 +41,12 @@ async def migrate(conn: Connection) -> list[str]:
     """
     await _check_server(conn)
     applied: list[str] = []
-    while True:
-        async with conn.transaction():
-            await QUERIES["lock"].value(conn, key=_LOCK)
-            if not await QUERIES["is_installed"].value(conn):
-                for step in ("create_schema", "create_ledger", "comment_schema", "comment_ledger"):
-                    await QUERIES[step].value(conn)
-            missing = _missing(await QUERIES["applied"].rows(conn))
-            if not missing:
-                return applied
-            await _apply(conn, missing[0])
-            applied.append(missing[0].name)
+    try:
+        while (name := await _step(conn)) is not None:
+            applied.append(name)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SchemaError(f"this role may not migrate: {error}. Do it as the owner of the database") from error
+    return applied
 
 
 async def check(conn: Connection) -> None:
@@ -102,12 +97,20 @@ def _missing(applied: Sequence[asyncpg.Record]) -> list[Migration]:
     return [migration for number, migration in sorted(known.items()) if number not in done]
 
 
-async def _apply(conn: Connection, migration: Migration) -> None:
-    try:
+async def _step(conn: Connection) -> str | None:
+    """Apply the next file in a transaction of its own; its name, or None when nothing is missing."""
+    async with conn.transaction():
+        await QUERIES["lock"].value(conn, key=_LOCK)
+        if not await QUERIES["is_installed"].value(conn):
+            for statement in ("create_schema", "create_ledger", "comment_schema", "comment_ledger"):
+                await QUERIES[statement].value(conn)
+        missing = _missing(await QUERIES["applied"].rows(conn))
+        if not missing:
+            return None
+        migration = missing[0]
         await conn.execute(migration.sql)
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise SchemaError(f"{migration.name}: {error}. Migrate as the owner of the database") from error
-    await QUERIES["record"].value(conn, number=migration.number, name=migration.name, sha256=migration.sha256)
+        await QUERIES["record"].value(conn, number=migration.number, name=migration.name, sha256=migration.sha256)
+        return migration.name
 
 
 async def _check_server(conn: Connection) -> None:

@@ -20,6 +20,9 @@ __all__ = ["Connection", "Pool", "connect", "create_pool"]
 # asyncpg keeps the plans of this many statements per connection; more than reportd has, so that none is planned twice.
 STATEMENTS = 200
 CONNECT_LIMIT_S = 10.0
+# A plan that is kept must fit tables of any size: one made while the queue was empty would scan it from end to end,
+# until the next ANALYZE. Not sent where no plans are kept: pgbouncer refuses such settings.
+_KEPT_PLANS = {"enable_seqscan": "off", "jit": "off"}
 
 # What asyncpg raises when a server can't be reached, refuses, or breaks off.
 UNAVAILABLE = (
@@ -45,6 +48,7 @@ async def create_pool(
 ) -> Pool:
     """A pool whose connections read and write `jsonb` as Python values.
 
+    With a statement cache the connections are for reportd's own statements, whose plans are kept: not for reports.
     Behind pgbouncer in transaction mode give `statement_cache_size=0`. Errors: DatabaseUnavailable, ConfigError.
     """
     with _unavailable(dsn):
@@ -54,7 +58,7 @@ async def create_pool(
             max_size=max_size,
             init=_set_codecs,
             timeout=timeout_s,
-            server_settings={"application_name": application_name},
+            server_settings=_settings(application_name, statement_cache_size),
             statement_cache_size=statement_cache_size,
             max_cached_statement_lifetime=0,
         )
@@ -72,7 +76,7 @@ async def connect(
         connection = await asyncpg.connect(
             dsn,
             timeout=timeout_s,
-            server_settings={"application_name": application_name},
+            server_settings=_settings(application_name, statement_cache_size),
             statement_cache_size=statement_cache_size,
             max_cached_statement_lifetime=0,
         )
@@ -82,6 +86,10 @@ async def connect(
             connection.terminate()
             raise
         return connection
+
+
+def _settings(application_name: str, statement_cache_size: int) -> dict[str, str]:
+    return {"application_name": application_name, **(_KEPT_PLANS if statement_cache_size else {})}
 
 
 def dump_json(value: Any) -> str:
