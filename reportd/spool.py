@@ -127,12 +127,14 @@ def read(path: Path | str) -> Iterator[list[str | None]]:
                 yield _split_quoted(_whole_record(line, lines, path).removesuffix("\n"))
 
 
-def read_columns(path: Path | str, width: int) -> Iterator[list[list[str | None]]]:
-    """What `read` gives, in batches and turned: `width` columns of equal length, some thousand cells each.
+def read_columns(path: Path | str) -> Iterator[list[list[str | None]]]:
+    """What `read` gives, in batches and turned: columns of equal length, some thousand cells each.
 
     For whoever works on whole columns: only rows with quotes cost Python code of their own, the rest is split at once.
-    Streams: memory holds a batch, which is bounded in bytes. Errors: as `read`; ValueError for a row of another width.
+    Streams: memory holds a batch, which is bounded in bytes. Errors: as `read`; ValueError for a row that is not as
+    wide as the first.
     """
+    width = max((len(row) for row in head(path, 1)), default=0)
     with Path(path).open(encoding="utf-8", newline="\n") as lines:
         while batch := lines.readlines(_BATCH_CHARACTERS):
             quoted: dict[int, list[str | None]] = {}

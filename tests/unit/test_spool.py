@@ -60,7 +60,7 @@ def test_read_agrees_with_the_csv_module(
 def test_columns_are_the_rows_turned(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str | None]]) -> None:
     path = written(tmp_path_factory.getbasetemp(), as_copy_writes(rows))
 
-    batches = spool.read_columns(path, len(rows[0]) if rows else 3)
+    batches = spool.read_columns(path)
 
     assert [list(row) for columns in batches for row in zip(*columns, strict=True)] == rows
 
@@ -69,7 +69,7 @@ def test_columns_come_in_batches_that_lose_nothing_at_their_seams(tmp_path: Path
     rows = [[str(number), None if number % 3 else "two\nlines, quoted" * (number % 7)] for number in range(40_000)]
     path = written(tmp_path, as_copy_writes(rows))
 
-    batches = list(spool.read_columns(path, 2))
+    batches = list(spool.read_columns(path))
 
     assert len(batches) > 3
     assert [list(row) for columns in batches for row in zip(*columns, strict=True)] == rows
@@ -77,7 +77,7 @@ def test_columns_come_in_batches_that_lose_nothing_at_their_seams(tmp_path: Path
 
 def test_columns_of_another_width_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="3 cells wide"):
-        list(spool.read_columns(written(tmp_path, "a,b\n"), 3))
+        list(spool.read_columns(written(tmp_path, "a,b,c\na,b\n")))
 
 
 def test_null_is_told_from_the_empty_string(tmp_path: Path) -> None:

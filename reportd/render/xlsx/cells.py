@@ -25,6 +25,7 @@ DIGITS_MAX = 15
 
 # Joins a batch of texts for one search; a value that has it is irregular itself.
 _SEPARATOR = "\x1f"
+_SUSPECTS = ("&", "<", ">", "_x", "| ", " |")
 _IRREGULAR_TEXT = re.compile("[&<>\x00-\x08\x0b-\x1e\ufffe\uffff]|_x[0-9A-Fa-f]{4}_|\x1f[ \t\n]|[ \t\n]\x1f")
 _ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -118,9 +119,12 @@ class TextWriter(CellWriter):
     template = TEXT_CELL
 
     def regular(self, values: Sequence[str]) -> Iterable[str] | None:
-        joined = _SEPARATOR.join(("", *values, ""))
-        if _IRREGULAR_TEXT.search(joined) or joined.count(_SEPARATOR) > len(values) + 1:
-            return None
+        # Nearly every batch passes the first look, which is ten times quicker than the second; "|" shows outer spaces.
+        joined = "|".join(("", *values, ""))
+        if not joined.isprintable() or any(suspect in joined for suspect in _SUSPECTS):
+            joined = _SEPARATOR.join(("", *values, ""))
+            if _IRREGULAR_TEXT.search(joined) or joined.count(_SEPARATOR) > len(values) + 1:
+                return None
         # A batch whose longest text is short can't hold one that is too long; the rest is looked at one by one.
         return values if len(joined) <= TEXT_UNITS_MAX // 2 or max(map(len, values)) <= TEXT_UNITS_MAX // 2 else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from zoneinfo import ZoneInfo
 from xlsxwriter import Workbook
 from xlsxwriter.utility import xl_col_to_name, xl_range
 
-from reportd import spool
 from reportd.render.xlsx import cells
 from reportd.render.xlsx.cells import CellWriter, Link
 from reportd.render.xlsx.names import Names, structured, unique_headers
 from reportd.render.xlsx.package import Piece, PieceWriter
+from reportd.render.xlsx.rows import RowWriter
 from reportd.render.xlsx.styles import Styles, index
 from reportd.render.xlsx.words import words
 from reportd.report.document import Chart, Column, Data, Document, Format, Table
@@ -34,7 +34,6 @@ WIDTH_MAX = 60.0
 PAPERS = {"A4": 9, "Letter": 1}
 _WIDTH_MIN = 7.0
 _BANDED_FROM = 9
-_BATCH_ROWS = 2_000
 _LINE_POINTS = 15
 _PLACEHOLDER = "https://link.invalid/"
 
@@ -85,8 +84,8 @@ class GridWriter:
         room = self._sheet_rows_max - 1 - totals
         parts = max(1, ceil(section.rows.count / room))
         label = locale_of(self._document.locale).words["total"]
-        rows = spool.read(section.rows.path)
         writers = [_writer(column, position, self._styles) for position, column in enumerate(columns)]
+        rows = RowWriter(section.rows.path, columns, writers)
         sheets: list[Sheet] = []
         tables: list[str] = []
         for part in range(1, parts + 1):
@@ -95,7 +94,7 @@ class GridWriter:
             worksheet = self._book.add_worksheet(name)
             piece = PieceWriter(self._scratch / f"{len(self._book.worksheets())}.rows")
             piece.write(_header(columns, headers, self._styles))
-            written = _stream(rows if part == parts else islice(rows, room), writers, columns, piece)
+            written = rows.write(piece, room=room)
             tables.append(table)
             foot = _Foot(columns, headers, writers, tuple(tables), label) if totals and part == parts else None
             if foot:
@@ -165,26 +164,6 @@ class GridWriter:
         sheet.repeat_rows(0)
         sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
         sheet.set_footer(footer_of(document))
-
-
-def _stream(
-    rows: Iterator[list[str | None]], writers: Sequence[CellWriter], columns: Sequence[Column], piece: PieceWriter
-) -> int:
-    """Write `rows` from the sheet's second row on; their number."""
-    first = 2
-    while batch := list(islice(rows, _BATCH_ROWS)):
-        numbers = list(map(str, range(first, first + len(batch))))
-        spooled = list(zip(*batch, strict=True))
-        template, fillers = ['<row r="%s">'], [numbers]
-        for writer, column in zip(writers, columns, strict=True):
-            slot, values = writer.slot(spooled[column.index], numbers)
-            template.append(slot)
-            fillers.extend(values)  # type: ignore[arg-type]
-        template.append("</row>")
-        # Row after row without a line of Python in between: this is where a long sheet's time would go.
-        piece.write("".join(map("".join(template).__mod__, zip(*fillers, strict=True))))
-        first += len(batch)
-    return first - 2
 
 
 def _header(columns: Sequence[Column], headers: Sequence[str], styles: Styles) -> str:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 EPOCH = date(1899, 12, 30).toordinal()
 FIRST = date(1900, 3, 1)
 _CACHED_MAX = 100_000
-_FRACTION_DIGITS = 12  # 10⁻¹² days are 0.1 µs: finer than a timestamp, and than what a double keeps here
+_FRACTION_DIGITS = 11  # 10⁻¹¹ days are less than 1 µs, and all that a double keeps beside five digits of days
 _DAY_S = 86_400
+_CLOCKS_ALL_FROM = 4_000
 _CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d)(\.\d{1,6})?")
 _OFFSET = re.compile(r"[+-]\d\d(:\d\d){0,2}$")
 
@@ -42,9 +43,21 @@ class Moments:
         """The serials of `values`, or None if one needs a look of its own."""
         days, clocks = self._days, self._clocks
         try:
+            if "." in "".join(values):
+                return list(map(self._to_the_microsecond, values))
             return [days[value[:10] + value[19:]] + clocks[value[11:19]] for value in values]
         except _IrregularError:
             return None
+
+    def _to_the_microsecond(self, value: str) -> str:
+        """The serial of `2026-10-31 12:34:56.789+01`."""
+        end = max(value.find("+", 19), value.find("-", 19))
+        offset, fraction = (value[end:], value[19:end]) if end > 0 else ("", value[19:])
+        day = self._days[value[:10] + offset]
+        try:
+            return day + _fraction(_seconds(value[11:19]) + float(fraction or 0))
+        except ValueError:
+            raise _IrregularError from None
 
     def serial(self, value: str) -> str | None:
         """The serial of any timestamp; None where Excel has no such moment."""
@@ -61,7 +74,7 @@ class Moments:
             return None
         midnight = datetime(moment.year, moment.month, moment.day, tzinfo=moment.tzinfo)
         # On the wall clock, not elapsed: the same tzinfo on both sides makes Python subtract just that.
-        return f"{moment.toordinal() - EPOCH}{_fraction(moment - midnight)}"
+        return f"{moment.toordinal() - EPOCH}{_fraction((moment - midnight).total_seconds())}"
 
 
 def clock_serial(value: str) -> str | None:
@@ -111,21 +124,27 @@ class _ZonedDays(dict[str, str]):
 
 
 class _Clocks(dict[str, str]):
-    """`12:34:56` → `.524259259259`: at most one entry per second of the day."""
+    """`12:34:56` → `.52425925926`, at most one entry per second of the day."""
 
     def __missing__(self, clock: str) -> str:
-        match = _CLOCK.fullmatch(clock)
-        if match is None:
-            raise _IrregularError
-        elapsed = timedelta(hours=int(match[1]), minutes=int(match[2]), seconds=int(match[3]))
-        if elapsed >= timedelta(days=1):
-            raise _IrregularError
-        self[clock] = fraction = _fraction(elapsed)
+        try:
+            self[clock] = fraction = _fraction(_seconds(clock))
+        except ValueError:
+            raise _IrregularError from None
+        if len(self) == _CLOCKS_ALL_FROM:
+            # A long table shows most seconds of the day: all at once cost a tenth of one by one.
+            seconds = range(1, _DAY_S)
+            self.update({f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}": _fraction(s) for s in seconds})
         return fraction
 
 
-def _fraction(elapsed: timedelta) -> str:
-    return f"{elapsed.total_seconds() / _DAY_S:.{_FRACTION_DIGITS}f}"[1:] if elapsed else ""
+def _seconds(clock: str) -> int:
+    """Seconds since midnight of `12:34:56`. ValueError for what is no such time."""
+    return int(clock[:2]) * 3600 + int(clock[3:5]) * 60 + int(clock[6:8])
+
+
+def _fraction(seconds: float) -> str:
+    return f"{seconds / _DAY_S:.{_FRACTION_DIGITS}f}"[1:] if seconds else ""
 
 
 def day_serial(day: str) -> str | None:
