@@ -105,6 +105,15 @@ begin
     return reportd.not_among(field, value #>> '{}', 'choices', array(select jsonb_array_elements_text(schema -> 'enum')));
   end if;
 
+  if type = 'string' and schema ? 'shape' and value #>> '{}' !~* (schema #>> '{shape,pattern}') then
+    return array[
+      field,
+      format('%s is no %s',
+        case when schema -> 'writeOnly' = 'true' then 'the value' else left(value::text, 60) end, schema #>> '{shape,noun}'),
+      format('Give one such as %s.', array_to_string(array(select jsonb_array_elements_text(schema #> '{shape,examples}')), ' or '))
+    ];
+  end if;
+
   if type = 'number' then
     if jsonb_typeof(schema -> 'minimum') = 'number' and value::numeric < (schema -> 'minimum')::numeric then
       hidden := schema -> 'writeOnly' = 'true';

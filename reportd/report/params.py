@@ -118,8 +118,9 @@ def sql_types(params: Sequence[Param]) -> dict[str, str | None]:
 def schema_of(params: Sequence[Param]) -> dict[str, Any]:
     """The JSON Schema of `jobs.params`, in the subset that the INSERT trigger checks.
 
-    Type, required, enum, minimum, maximum, items and additionalProperties are checked at INSERT. Patterns, dates, and
-    numbers written as text are checked when the job starts; `pattern` is here for forms and other readers.
+    Checked at INSERT: type, required, enum, minimum, maximum, items, additionalProperties, and our `shape`: a pattern
+    that every text of the type matches whatever its case, in what Python and Postgres read alike. Checked when the job
+    starts: an author's `pattern` (here for forms and other readers), the calendar, and numbers written as text.
     """
     return {
         "type": "object",
@@ -207,8 +208,12 @@ def _property(param: Param) -> dict[str, Any]:
         for key, bound in (("minimum", param.minimum), ("maximum", param.maximum)):
             if bound is not None:
                 item[key] = _json_number(bound)
+    if shape := rule_of(param).shape:
+        item["shape"] = {"noun": shape.noun, "pattern": shape.pattern, "examples": list(shape.examples)}
     if param.pattern is not None:
         item["pattern"] = f"^(?:{param.pattern})$"
+    if param.secret:
+        item["writeOnly"] = True
     if param.many:
         item = {"type": "array" if param.required else ["array", "null"], "items": item}
     item["title"] = param.title

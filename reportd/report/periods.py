@@ -36,6 +36,23 @@ _COUNTED = re.compile(r"(last|previous|next) ([0-9]{1,4}) (day|week|month|quarte
 _SHIFTED = re.compile(r"(last|previous|this|current|next) (fiscal )?(day|week|month|quarter|year)")
 _RANGE = re.compile(r"([\[(])\s*([^,\[\]()]*?)\s*,\s*([^,\[\]()]*?)\s*([\])])")
 
+# What the texts look like that may be understood: never less, so that the database can refuse the rest at once. Written
+# in what Python's and Postgres' regular expressions read alike; case does not matter.
+_GAP = r"[\s_-]+"
+_UNIT = r"(day|week|month|quarter|year)"
+_ISO_SHAPE = r"[0-9]{4}(-(q[1-4]|w[0-9]{2}|[0-9]{2}(-[0-9]{2})?))?"
+PERIOD_SHAPE = (
+    r"^[\s_]*(today|yesterday|tomorrow|[wmqy]td"
+    rf"|fiscal{_GAP}[qy]td|(this|current|last|previous|next){_GAP}(fiscal{_GAP})?{_UNIT}"
+    rf"|(last|previous|next){_GAP}[0-9]{{1,4}}{_GAP}{_UNIT}s?"
+    rf"|{_ISO_SHAPE}|({_ISO_SHAPE})?[\s_]*\.\.[\s_]*({_ISO_SHAPE})?|[\[(][^\[\]()]*,[^\[\]()]*[\])])[\s_]*$"
+)
+DAY_SHAPE = r"^[\s_]*(today|yesterday|tomorrow|[0-9]{4}-[0-9]{2}-[0-9]{2})[\s_]*$"
+MOMENT_SHAPE = (
+    r"^[\s_]*(now|today|yesterday|tomorrow"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}((t|[\s_]+)[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(z|[+-][0-9:]{2,8})?)?)[\s_]*$"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -112,10 +129,11 @@ _MOMENT = (
 
 
 def _normal(text: str) -> str:
-    words = re.sub(r"[\s_]+", " ", text).strip()
+    words = re.sub(r"[ \t\r\n\f\v_]+", " ", text).strip(" ")
     if re.fullmatch(r"[A-Za-z0-9 -]+", words) and not _ISO.fullmatch(words):
         words = words.replace("-", " ")
-    return words.lower()
+    # Letters past ASCII are kept as they are: some of them become ASCII in lower case.
+    return words.lower() if words.isascii() else words
 
 
 def _worded(word: str, today: date, fiscal_start: int) -> Period | None:

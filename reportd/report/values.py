@@ -29,6 +29,15 @@ _UUID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """What a text of this type looks like, for a check that has no clock and no calendar: `pattern` ignores case."""
+
+    noun: str
+    pattern: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """What words such as `today` count from: the job's time, the report's zone, the fiscal year's first month."""
 
@@ -52,6 +61,7 @@ class TypeRule:
     write: Callable[[Any], str] = str
     json: Callable[[Any], Any] = str
     words: Callable[[Any, str], str] = lambda value, locale: str(value)
+    shape: Shape | None = None
 
 
 def rule_of(param: Param) -> TypeRule:
@@ -211,15 +221,23 @@ def _same(value: Any) -> Any:
     return value
 
 
+_DECIMAL_SHAPE = Shape("number", f"^{NUMERIC}$", ("12.50",))
+_DAY_SHAPE = Shape("date", periods.DAY_SHAPE, ("2026-10-31", "yesterday"))
+_MOMENT_SHAPE = Shape("time", periods.MOMENT_SHAPE, ("2026-10-31 14:30", "now"))
+_PERIOD_SHAPE = Shape("period", periods.PERIOD_SHAPE, ("last month", "2026-Q3", "2026-01-01..2026-02-01"))
+_UUID_SHAPE = Shape("UUID", f"^{_UUID.pattern}$", ("0a1b2c3d-0000-4000-8000-000000000000",))
+
 _RULES: Mapping[ParamType, TypeRule] = {
     "text": TypeRule("text", ("string",), _text),
     "int": TypeRule("bigint", ("integer",), _int, json=_same),
-    "numeric": TypeRule("numeric", ("number", "string"), _numeric, write=_plain, json=_plain, words=_amount),
+    "numeric": TypeRule("numeric", ("number", "string"), _numeric, _plain, _plain, _amount, _DECIMAL_SHAPE),
     "bool": TypeRule("boolean", ("boolean",), _bool, write=_boolean, json=_same, words=_truth),
-    "date": TypeRule("date", ("string",), _date, words=wording.day),
-    "timestamp": TypeRule("timestamp with time zone", ("string",), _timestamp, words=wording.moment),
-    "daterange": TypeRule("daterange", ("string",), _daterange, words=wording.period),
-    "uuid": TypeRule("uuid", ("string",), _uuid),
+    "date": TypeRule("date", ("string",), _date, words=wording.day, shape=_DAY_SHAPE),
+    "timestamp": TypeRule(
+        "timestamp with time zone", ("string",), _timestamp, words=wording.moment, shape=_MOMENT_SHAPE
+    ),
+    "daterange": TypeRule("daterange", ("string",), _daterange, words=wording.period, shape=_PERIOD_SHAPE),
+    "uuid": TypeRule("uuid", ("string",), _uuid, shape=_UUID_SHAPE),
     "enum": TypeRule("text", ("string",), _enum),
     "any": TypeRule(None, ("string", "number", "boolean"), _any),
 }

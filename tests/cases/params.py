@@ -1,7 +1,7 @@
 """Parameters that a job may and may not have: one table for the check at INSERT and for the one at the job's start.
 
 A case is a declaration, what a job gives, and what becomes of it: `fits` (both take it), `refused` (the INSERT is), or
-`late` (only the job's start can tell: words of time, patterns, numbers written as text). `names` is the parameter that
+`late` (only the job's start can tell: patterns, the calendar, numbers written as text). `names` is the parameter that
 the refusal must name.
 """
 
@@ -68,7 +68,7 @@ CASES: tuple[Case, ...] = (
     _one("bool for int", param("int"), True, "refused"),
     _one("int past 2^53", param("int"), 9007199254740993, "fits"),
     _one("greatest int", param("int"), 9223372036854775807, "fits"),
-    _one("int past 2^63", param("int"), 9223372036854775808, "refused"),
+    _one("int past 2^63", param("int"), 9223372036854775808, "late"),
     _one("int at its minimum", param("int", minimum=1), 1, "fits"),
     _one("int below its minimum", param("int", minimum=1), 0, "refused"),
     _one("int at its maximum", param("int", maximum=9), 9, "fits"),
@@ -96,14 +96,19 @@ CASES: tuple[Case, ...] = (
     _one("number for a date", param("date"), 20261031, "refused"),
     _one("date before its minimum", param("date", minimum="2026-01-01"), "2025-12-31", "late"),
     _one("time with offset", param("timestamp"), "2026-10-31T12:00:00+02:00", "fits"),
-    _one("time of nonsense", param("timestamp"), "noonish", "late"),
+    _one("time of nonsense", param("timestamp"), "noonish", "refused"),
+    _one("no such hour", param("timestamp"), "2026-10-31 25:00", "late"),
     _one("period word", param("daterange"), "last month", "fits"),
     _one("period literal", param("daterange"), "[2026-01-01,2026-02-01)", "fits"),
-    _one("period misspelt", param("daterange"), "lst month", "late"),
+    _one("period misspelt", param("daterange"), "lst month", "refused"),
+    _one("date misspelt", param("date"), "yesterdya", "refused"),
+    _one("period that ends before it begins", param("daterange"), "2026-02..2026-01", "late"),
+    _one("misspelt period in a list", param("daterange", many=True), ["2026-10", "lst month"], "refused"),
+    _one("secret of the wrong shape", param("uuid", secret=True), "hunter2", "refused"),
     _one("object for a period", param("daterange"), {"from": "2026-01-01"}, "refused"),
     # uuid, enum
     _one("uuid", param("uuid"), "0a1b2c3d-0000-4000-8000-00000000000F", "fits"),
-    _one("no uuid", param("uuid"), "0a1b", "late"),
+    _one("no uuid", param("uuid"), "0a1b", "refused"),
     _one("number for a uuid", param("uuid"), 1, "refused"),
     _one("choice", param("enum", **_ENUM), "paid", "fits"),
     _one("no choice", param("enum", **_ENUM), "Paid", "refused"),
@@ -125,3 +130,32 @@ CASES: tuple[Case, ...] = (
     _one("list for an undeclared one", param("any", required=True), [1], "refused"),
     Case("undeclared left out", (param("any", required=True),), {}, "refused", "p"),
 )
+
+# Texts that are understood, for the types whose texts have a shape.
+UNDERSTOOD: Mapping[ParamType, tuple[str, ...]] = {
+    "numeric": ("0", "-1.5", "+.5", "5.", "1e3", "1.5E-10", "123456789012345678901234567890.123"),
+    "uuid": ("0a1b2c3d-0000-4000-8000-00000000000f", "0A1B2C3D00004000800000000000000F"),
+    "date": ("2026-10-31", "today", " Yesterday ", "TOMORROW"),
+    "timestamp": (
+        *("2026-10-31", "2026-10-31 14:30", "2026-10-31T14:30:15", "2026-10-31t14:30:15.123456z", "now", "Today"),
+        *("2026-10-31 14:30+01", "2026-10-31 14:30:00-0530", "2026-10-31 14:30:00+05:45", "2026-10-31  14:30"),
+    ),
+    "daterange": (
+        *("today", "yesterday", "tomorrow", " Last  MONTH ", "last_month", "last-month", "this week", "next quarter"),
+        *("current year", "previous day", "last 7 days", "last-12-months", "next 1 year", "last 3 quarters"),
+        *("WTD", "mtd", "QTD", "YTD", "this fiscal year", "last fiscal quarter", "fiscal YTD", "fiscal_qtd"),
+        *(
+            "2026",
+            "2026-Q3",
+            "2026-q3",
+            "2026-10",
+            "2026-W40",
+            "2026-10-05",
+            "2026-01..2026-Q3",
+            "2026-01-01..",
+            "..2026",
+        ),
+        *("2026-01-01 .. 2026-02-01", "[2026-01-01,2026-02-01)", "(2026-01-01,2026-01-31]", "[2026-01-01,)", "(,)"),
+        *("( -infinity , 2026-01-01 )", '["2026-01-01","2026-02-01")'),
+    ),
+}

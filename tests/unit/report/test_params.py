@@ -12,7 +12,7 @@ import pytest
 from reportd.errors import ParamsError
 from reportd.report.definition import Param, ParamType
 from reportd.report.params import MASK, Params, Value, resolve, schema_of, sql_types
-from tests.cases.params import CASES, Case, param
+from tests.cases.params import CASES, UNDERSTOOD, Case, param
 
 NOW = datetime(2026, 11, 3, 23, 30, tzinfo=UTC)  # 4 November in Vienna
 LATER = datetime(2031, 5, 6, 7, 8, tzinfo=UTC)
@@ -88,6 +88,11 @@ def test_resolving_what_was_resolved_changes_nothing(case: Case) -> None:
 )
 def test_a_value_becomes_postgres_text_and_type(type: ParamType, given: Any, expected: str, sql: str | None) -> None:
     assert resolved(param(type), given).values["p"] == Value(expected, sql)
+
+
+@pytest.mark.parametrize(("kind", "given"), [(kind, given) for kind, texts in UNDERSTOOD.items() for given in texts])
+def test_what_is_understood_is_taken(kind: ParamType, given: str) -> None:
+    assert text(param(kind), given)
 
 
 def test_a_list_becomes_an_array_literal() -> None:
@@ -264,7 +269,17 @@ def test_the_schema_says_what_the_insert_may_check() -> None:
         "type": "object",
         "properties": {
             "n": {"type": "integer", "minimum": 1, "maximum": 10, "title": "N", "description": "How many"},
-            "rate": {"type": ["number", "string", "null"], "minimum": 0.5, "title": "Rate", "default": 1.5},
+            "rate": {
+                "type": ["number", "string", "null"],
+                "minimum": 0.5,
+                "shape": {
+                    "noun": "number",
+                    "pattern": r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?$",
+                    "examples": ["12.50"],
+                },
+                "title": "Rate",
+                "default": 1.5,
+            },
             "state": {"type": ["string", "null"], "enum": ["a", "b", None], "title": "State"},
             "code": {"type": "array", "items": {"type": "string", "pattern": "^(?:[A-Z]+)$"}, "title": "Code"},
             "x": {"type": ["string", "number", "boolean"], "title": "X"},
