@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reportd import spool
+from reportd import failpoints, spool
 from reportd.job import Step
 from reportd.render import confine
 from reportd.render.build import build
@@ -26,9 +26,10 @@ from reportd.render.leaves import Leaves
 from reportd.render.task import RenderTask
 from reportd.render.wire import Frame, Kind, pack
 from reportd.report import sqlfile
-from reportd.report.params import resolve
 
 Send = Callable[[Mapping[str, Any]], None]
+
+_PLACES = {Step.BUILDING: "building", Step.GENERATING: "generating"}
 
 
 def main(frame: Frame, leaves: Leaves, limits: RenderLimits) -> None:
@@ -58,15 +59,7 @@ def run(task: RenderTask, leaves: Leaves, send: Send) -> None:
         dataset = spool.load(Path(task.directory))
         # WeasyPrint, xlsxwriter and zip take the time of creation from here: same data, same bytes.
         os.environ["SOURCE_DATE_EPOCH"] = str(int(dataset.as_of.timestamp()))
-        params = resolve(report.params, task.params, now=dataset.as_of, timezone=dataset.timezone)
-        document = build(
-            report,
-            dataset,
-            settings=task.settings,
-            title=task.title,
-            job=task.job,
-            filters=params.described(report.locale or task.settings.locale),
-        )
+        document = build(report, dataset, settings=task.settings, title=task.title, job=task.job)
 
     with _step(Step.GENERATING, send, steps_s):
         for name in dict.fromkeys(task.formats):
@@ -82,6 +75,7 @@ def run(task: RenderTask, leaves: Leaves, send: Send) -> None:
 @contextmanager
 def _step(step: Step, send: Send, steps_s: dict[str, float]) -> Iterator[None]:
     send({"step": step})
+    failpoints.reach_blocking(_PLACES[step])
     start = time.monotonic()
     yield
     steps_s[step] = time.monotonic() - start

@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -185,6 +186,8 @@ class Template:
             confine.confine(parent=parent, pipe=pipe, stderr=stderr, life=self._life, limits=self._limits)
             child.main(frame, self._leaves, self._limits)
             status = 0
+        except BaseException:  # noqa: BLE001  the child could not even become one: its stderr says why
+            traceback.print_exc()
         finally:
             # No exit handlers and no unwinding into the template's loop: both belong to the template alone.
             os._exit(status)
