@@ -6,7 +6,6 @@ raised here, as ReportError with the file and line of the block and the nearest 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
@@ -20,6 +19,7 @@ from reportd.render.task import RenderSettings
 from reportd.report.definition import Block, Report
 from reportd.report.document import Chart, Column, Data, Document, Kpis, Provenance, Rows, Section, Table
 from reportd.report.locales import locale_of
+from reportd.report.params import Params, resolve
 from reportd.spool import Dataset, head
 
 _NUMERIC = ("integer", "number", "percent")
@@ -32,14 +32,14 @@ def build(
     settings: RenderSettings,
     title: str | None = None,
     job: int | None = None,
-    filters: Iterable[tuple[str, str]] = (),
 ) -> Document:
     """The document of one job: every block of `report` over the rows that `dataset` holds.
 
-    `title` overrides the report's (a job's name); `filters` are the parameters as (label, value in words), secrets left
-    out. Each spool file is read once. Errors: ReportError for options that don't fit the query's columns.
+    `title` overrides the report's (a job's name). Secret parameters are left out. Each spool file is read once.
+    Errors: ReportError for options that don't fit the query's columns.
     """
     locale = report.locale or settings.locale
+    params = _public_params(report, dataset)
     return Document(
         title=title or report.title,
         subtitle=report.subtitle,
@@ -50,13 +50,13 @@ def build(
         timezone=dataset.timezone,
         locale=locale,
         paper=_paper(report, settings, locale),
-        filters=tuple(filters),
+        filters=params.described(locale),
         sections=tuple(_section(block, dataset, locale=locale) for block in report.blocks),
         provenance=Provenance(
             report=report.name,
             report_sha256=dataset.report_sha256,
             data_sha256=dataset.sha256,
-            params=_public(report, dataset.params),
+            params=params.as_json(),
             version=_version(),
             job=job,
         ),
@@ -66,7 +66,8 @@ def build(
 def _section(block: Block, dataset: Dataset, *, locale: str) -> Section:
     spooled = dataset.blocks[block.name]
     path = dataset.path(block.name)
-    columns = measure(spooled, path, locale=locale, timezone=dataset.timezone)
+    sums = {*_listed(block, "total"), *_listed(block, "subtotal")}
+    columns = measure(spooled, path, locale=locale, timezone=dataset.timezone, sums=sums)
     rows = Rows(str(path), spooled.rows, spooled.bytes, spooled.sha256)
     match block.kind:
         case "kpi":
@@ -105,22 +106,22 @@ def _chart(block: Block, columns: tuple[Column, ...], rows: Rows) -> Chart:
 def _table(block: Block, columns: tuple[Column, ...], rows: Rows) -> Table:
     group = _named(block, "group", columns)[:1]
     subtotal = _named(block, "subtotal", columns)
-    for column in subtotal:
+    total = _named(block, "total", columns) or subtotal
+    for column in (*subtotal, *total):
         if column.format.kind not in _NUMERIC:
-            raise _wrong(block, f"subtotal={column.name} in “{block.name}” is {column.type}, and only numbers add up")
+            raise _wrong(block, f"{column.name} in “{block.name}” is {column.type}, and only numbers add up")
     if subtotal and not group:
         raise _wrong(block, f"subtotal in “{block.name}” needs group=COLUMN: subtotals close a group")
-    if subtotal:
+    if total:
         # Whoever says what adds up within a group has said what adds up at the end.
-        summed = {column.index for column in subtotal}
+        summed = {column.index for column in total}
         columns = tuple(c if c.index in summed else replace(c, total=None) for c in columns)
-        subtotal = tuple(columns[column.index] for column in subtotal)
     return Table(block.name, block.title, columns, rows, group[0] if group else None, subtotal)
 
 
 def _named(block: Block, option: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """The columns that an option such as `y=revenue,cost` names, in its order."""
-    names = [name.strip() for name in block.options.get(option, "").split(",") if name.strip()]
+    names = _listed(block, option)
     by_name = {column.name: column for column in reversed(columns)}
     for name in names:
         if name not in by_name:
@@ -128,6 +129,10 @@ def _named(block: Block, option: str, columns: tuple[Column, ...]) -> tuple[Colu
             hint = f"did you mean {near[0]!r}?" if near else f"it has {_names(columns)}"
             raise _wrong(block, f"{option}={name}: the query of “{block.name}” has no such column; {hint}")
     return tuple(by_name[name] for name in names)
+
+
+def _listed(block: Block, option: str) -> list[str]:
+    return [name.strip() for name in block.options.get(option, "").split(",") if name.strip()]
 
 
 def _names(columns: tuple[Column, ...]) -> str:
@@ -146,9 +151,11 @@ def _paper(report: Report, settings: RenderSettings, locale: str) -> Literal["A4
     return "Letter" if locale_of(locale).letter else "A4"
 
 
-def _public(report: Report, params: Mapping[str, object]) -> dict[str, object]:
-    secret = {param.name for param in report.params if param.secret}
-    return {name: value for name, value in params.items() if name not in secret}
+def _public_params(report: Report, dataset: Dataset) -> Params:
+    """The values that the queries got, without the secret ones: a document must not even say that they were given."""
+    public = [param for param in report.params if not param.secret]
+    raw = {param.name: dataset.params.get(param.name) for param in public}
+    return resolve(public, raw, now=dataset.as_of, timezone=dataset.timezone)
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ which keeps memory constant and most of the work inside C.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from itertools import islice
@@ -38,30 +38,35 @@ def summable(name: str, format: Format) -> bool:
     return format.kind in ("integer", "number") and not _NOT_SUMMED.fullmatch(name.lower().replace(" ", "_"))
 
 
-def measure(spooled: Spooled, path: Path, *, locale: str, timezone: str) -> tuple[Column, ...]:
+def measure(
+    spooled: Spooled, path: Path, *, locale: str, timezone: str, sums: Collection[str] = ()
+) -> tuple[Column, ...]:
     """The columns of a spooled query, from one streaming pass over `path`.
 
-    `total` is set on every column whose values are all finite numbers and that `summable` allows, also for a single
-    row; whether it is shown is `Table.totals`'. An empty spool gives columns without totals.
+    `total` is set on every column whose values are all finite numbers and that `summable` allows or `sums` names, also
+    for a single row; whether it is shown is `Table.totals`'. An empty spool gives columns without totals.
     """
-    sums = [_Sum(column.name, format_for(column.name, column.type, timezone=timezone)) for column in spooled.columns]
+    looks = [
+        _Look(column.name, format_for(column.name, column.type, timezone=timezone), summed=column.name in sums)
+        for column in spooled.columns
+    ]
     for number, batch in enumerate(_batches(read(path))):
-        for state, values in zip(sums, zip(*batch, strict=True), strict=True):
-            state.add(values, sample=number == 0 or number % SAMPLE_EVERY == 0)
+        for look, values in zip(looks, zip(*batch, strict=True), strict=True):
+            look.add(values, sample=number == 0 or number % SAMPLE_EVERY == 0)
     return tuple(
-        _column(state, index=index, type_name=column.type, locale=locale)
-        for index, (state, column) in enumerate(zip(sums, spooled.columns, strict=True))
+        _column(look, index=index, type_name=column.type, locale=locale)
+        for index, (look, column) in enumerate(zip(looks, spooled.columns, strict=True))
     )
 
 
-class _Sum:
+class _Look:
     """What one column's values have shown so far."""
 
-    def __init__(self, name: str, format: Format) -> None:
+    def __init__(self, name: str, format: Format, *, summed: bool) -> None:
         self.name = name
         self.format = format
         self.numeric = format.kind in ("integer", "number", "percent")
-        self.total: Decimal | None = Decimal(0) if summable(name, format) else None
+        self.total: Decimal | None = Decimal(0) if self.numeric and (summed or summable(name, format)) else None
         self.count = 0
         self.nulls = 0
         self.scale = 0
@@ -100,46 +105,46 @@ class _Sum:
                 self.total = None if context.flags[Inexact] else total
 
 
-def _column(state: _Sum, *, index: int, type_name: str, locale: str) -> Column:
-    format = replace(state.format, decimals=_decimals(state))
-    total = state.total if state.count else None
-    title = title_of(state.name)
+def _column(look: _Look, *, index: int, type_name: str, locale: str) -> Column:
+    format = replace(look.format, decimals=_decimals(look))
+    total = look.total if look.count else None
+    title = title_of(look.name)
     return Column(
-        name=state.name,
+        name=look.name,
         title=title,
         index=index,
         type=type_name,
         format=format,
         align=align_of(format, type_name),
-        width=max(_width(state, format, total=total, locale=locale), *(len(word) for word in title.split() or [""]), 1),
+        width=max(_width(look, format, total=total, locale=locale), *(len(word) for word in title.split() or [""]), 1),
         total=total,
-        nulls=state.nulls,
+        nulls=look.nulls,
     )
 
 
-def _decimals(state: _Sum) -> int:
-    match state.format.kind:
+def _decimals(look: _Look) -> int:
+    match look.format.kind:
         case "number":
-            if state.scale <= COMPUTED_SCALE:
-                return max(state.scale, 0)
-            return 2 if state.peak >= 1 or not state.peak else min(COMPUTED_SCALE, 1 - state.peak.adjusted())
+            if look.scale <= COMPUTED_SCALE:
+                return max(look.scale, 0)
+            return 2 if look.peak >= 1 or not look.peak else min(COMPUTED_SCALE, 1 - look.peak.adjusted())
         case "percent":
-            if state.peak and state.peak < Decimal("0.01"):
+            if look.peak and look.peak < Decimal("0.01"):
                 return 2
-            return 0 if state.scale <= 2 else 1
+            return 0 if look.scale <= 2 else 1
         case _:
             return 0
 
 
-def _width(state: _Sum, format: Format, *, total: Decimal | None, locale: str) -> int:
+def _width(look: _Look, format: Format, *, total: Decimal | None, locale: str) -> int:
     """Characters that the values need: the widest for numbers, the 98th percentile of the sample for text."""
-    if not state.count:
+    if not look.count:
         return 1
     show = displayer(format, locale)
-    if state.numeric:
+    if look.numeric:
         sum_width = len(display_number(total, format, locale)) if total is not None else 0
-        return max(sum_width, len(show(state.longest)))
-    widths = sorted(max(map(len, show(value).split("\n"))) for value in state.sample)
+        return max(sum_width, len(show(look.longest)))
+    widths = sorted(max(map(len, show(value).split("\n"))) for value in look.sample)
     return min(WIDTH_MAX, widths[min(len(widths) - 1, int(len(widths) * WIDTH_QUANTILE))])
 
 

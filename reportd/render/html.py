@@ -11,7 +11,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from reportd.render.view import Part, View
+from reportd.render.view import Grid, Head, Part, View
 from reportd.report.document import Document
 
 THEME = Path(__file__).parent / "theme"
@@ -41,7 +41,14 @@ def style(name: str) -> str:
 
 
 def _part(part: Part) -> Markup:
-    return Markup(_template(part.kind).render(part=part))  # noqa: S704  rendered with autoescape
+    classes = [_class_of(head) for head in part.heads] if isinstance(part, Grid) else []
+    return Markup(_template(part.kind).render(part=part, classes=classes))  # noqa: S704  rendered with autoescape
+
+
+def _class_of(head: Head) -> Markup:
+    """The class attribute of a column's cells: `r`ight, `w`rapping, `a`part from the figure before."""
+    names = ["r"] if head.align == "right" else [*(["a"] if head.apart else []), *(["w"] if head.wraps else [])]
+    return Markup(' class="{}"').format(" ".join(names)) if names else Markup("")
 
 
 def _metadata(document: Document) -> Iterator[tuple[str, str]]:

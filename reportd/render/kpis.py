@@ -23,7 +23,8 @@ _SUFFIXES = {
     "_delta": "change",
     "_change": "change",
 }
-_POINTS = Format("percent", decimals=1)
+_PERCENT = Format("percent", decimals=1)
+_POINTS = Format("number", decimals=1)
 
 
 def tiles(columns: Sequence[Column], row: Sequence[str | None], *, locale: str) -> tuple[Kpi, ...]:
@@ -66,16 +67,24 @@ def _delta(
     label = None
     if against is not None and row[against.index] is not None:
         label = locale_of(locale).words["against"].format(label=display(row[against.index], column.format, locale))
-    for role, format in (("fraction", _POINTS), ("change", column.format)):
-        if role in companions:
-            change = _number(row, companions[role])
-            return (change, format, label) if change is not None else (None, None, label)
+    if "fraction" in companions or "change" in companions:
+        role = "fraction" if "fraction" in companions else "change"
+        change = _number(row, companions[role])
+        if change is None:
+            return None, None, label
+        if role == "fraction":
+            return change, _PERCENT, label
+        if column.format.kind == "percent":
+            # The change of a percentage is in points: +2 % of 40 % could be 42 % or 40.8 %.
+            points = locale_of(locale).words["points"]
+            return change * 100, _POINTS, f"{points} {label}" if label else points
+        return change, column.format, label
     if against is None:
         return None, None, None
     before = _number(row, against)
     if not before or not isinstance(value, int | Decimal):
         return None, None, label
-    return (Decimal(value) - before) / abs(before), _POINTS, label
+    return (Decimal(value) - before) / abs(before), _PERCENT, label
 
 
 def _number(row: Sequence[str | None], column: Column) -> Decimal | None:

@@ -11,17 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reportd.render.fonts import width_em
-from reportd.render.view import Grid, Line, Part, View
+from reportd.render.view import Grid, Head, Line, Part, View
 
 PAPER = {"A4": (595.28, 841.89), "Letter": (612.0, 792.0)}
 MARGIN = 42.0
 SIZES = (8.5, 8.0, 7.5, 7.0)
 PAD = 4.5
 """Space at either side of a cell, in points."""
+APART = 10.5
+"""More of it where a text follows a figure."""
 LINES_MAX = 3
 
 _TEXT_NATURAL = 21.0  # em: longer texts wrap rather than push a table across the page
 _TEXT_LEAST = 6.0
+_WORD_CUT_MAX = 12  # characters of a broken word that are dropped rather than left standing
 _HEAD_SCALE = 0.94
 _QUANTILE = 0.98
 _SLACK = 1.01  # kerning and rounding must never break a line that was measured to fit
@@ -50,11 +53,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """What one column needs, in em: `natural` to stand unwrapped, `least` to stand at all."""
+    """What one column needs: `natural` em to stand unwrapped, `least` em to stand at all, `pad` points of white."""
 
     natural: float
     least: float
     wraps: bool
+    pad: float
 
 
 def arrange(view: View, *, paper: Literal["A4", "Letter"]) -> tuple[Page, View]:
@@ -82,24 +86,24 @@ def _needs(grid: Grid) -> list[_Need]:
     return [
         _need(
             sorted(widths),
-            head.title,
-            wraps=head.wraps,
+            head,
             texts=[line.cells[i] for line in grid.lines if line.kind == "row"],
         )
         for i, (head, widths) in enumerate(zip(grid.heads, columns, strict=True))
     ]
 
 
-def _need(widths: list[float], title: str, *, wraps: bool, texts: list[str]) -> _Need:
-    words = [width_em(word, bold=True) * _HEAD_SCALE for word in title.split()] or [0.0]
-    head = _halved(title) * _HEAD_SCALE
+def _need(widths: list[float], column: Head, *, texts: list[str]) -> _Need:
+    words = [width_em(word, bold=True) * _HEAD_SCALE for word in column.title.split()] or [0.0]
+    head = _halved(column.title) * _HEAD_SCALE
+    pad = 2 * PAD + (APART if column.apart else 0)
     widest = widths[-1] if widths else 0.0
-    if not wraps:
-        return _Need(max(head, widest), max(*words, widest), wraps=False)
+    if not column.wraps:
+        return _Need(max(head, widest), max(*words, widest), wraps=False, pad=pad)
     usual = min(widths[min(len(widths) - 1, int(len(widths) * _QUANTILE))] if widths else 0.0, _TEXT_NATURAL)
     longest_word = max((width_em(word) for text in texts for word in text.split(" ")), default=0.0)
     least = max(*words, min(longest_word, _TEXT_LEAST * 1.5), min(usual, _TEXT_LEAST))
-    return _Need(max(head, usual, least), least, wraps=True)
+    return _Need(max(head, usual, least), least, wraps=True, pad=pad)
 
 
 def _halved(title: str) -> float:
@@ -113,18 +117,18 @@ def _halved(title: str) -> float:
 
 
 def _natural(needs: Sequence[_Need], size: float) -> float:
-    return sum(need.natural * size * _SLACK + 2 * PAD for need in needs)
+    return sum(need.natural * size * _SLACK + need.pad for need in needs)
 
 
 def _least(needs: Sequence[_Need], size: float) -> float:
-    return sum(need.least * size * _SLACK + 2 * PAD for need in needs)
+    return sum(need.least * size * _SLACK + need.pad for need in needs)
 
 
 def _fitted(grid: Grid, needs: list[_Need], inner: float, view: View) -> list[Grid]:
     for size in SIZES:
         if _natural(needs, size) <= inner:
             return [_set(grid, needs, inner, size)]
-    for size in SIZES:
+    for size in SIZES[2:]:
         if _least(needs, size) <= inner:
             return [_set(grid, needs, inner, size)]
     return [_set(*part, inner, SIZES[-1]) for part in _divided(grid, needs, inner, view)]
@@ -132,15 +136,15 @@ def _fitted(grid: Grid, needs: list[_Need], inner: float, view: View) -> list[Gr
 
 def _set(grid: Grid, needs: Sequence[_Need], inner: float, size: float) -> Grid:
     """`grid` with widths that fill the page, and with texts cut that would take more than three lines."""
-    natural = [need.natural * size * _SLACK + 2 * PAD for need in needs]
+    natural = [need.natural * size * _SLACK + need.pad for need in needs]
     spare = inner - sum(natural)
     if spare >= 0:
         widths = [width + spare * width / sum(natural) for width in natural]
     else:
-        least = [need.least * size * _SLACK + 2 * PAD for need in needs]
+        least = [need.least * size * _SLACK + need.pad for need in needs]
         wish = [a - b for a, b in zip(natural, least, strict=True)]
         widths = [b + (inner - sum(least)) * w / (sum(wish) or 1) for b, w in zip(least, wish, strict=True)]
-    room = [(width - 2 * PAD) / size for width in widths]
+    room = [(width - need.pad) / size for width, need in zip(widths, needs, strict=True)]
     lines = tuple(_clamped(line, room, needs) if line.kind == "row" else line for line in grid.lines)
     return replace(grid, widths=tuple(widths), size=size, lines=lines)
 
@@ -162,7 +166,9 @@ def clamp(text: str, width: float, *, lines: int = LINES_MAX) -> str:
     while low < high:  # the longest beginning that leaves room for the ellipsis
         middle = (low + high + 1) // 2
         low, high = (middle, high) if _lines(text[:middle] + "…", width) <= lines else (low, middle - 1)
-    return text[:low].rstrip(" ,;.:") + "…"
+    cut = text[:low]
+    space = cut.rfind(" ")
+    return (cut[:space] if low - space < _WORD_CUT_MAX and space > 0 else cut).rstrip(" ,;.:") + "…"
 
 
 def _lines(text: str, width: float) -> int:

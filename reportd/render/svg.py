@@ -20,6 +20,8 @@ from reportd.report.locales import Locale, locale_of
 
 _LABELLED_MAX = 14
 _BAR_MAX = 34.0
+_OWN_DATES_MAX = 62
+_HOURS_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +169,7 @@ def _runs(points: Iterable[tuple[float, float] | None]) -> Iterable[list[tuple[f
 
 
 def _labels_below(canvas: Canvas, data: Series, place: _Place, *, y: float, bars: bool, locale: Locale) -> None:
-    pairs = _time_labels(data, place, bars=bars, locale=locale) if data.days else []
-    if not pairs:
-        widest = max(map(width_of, data.labels))
-        across = place.x(data.positions[-1]) - place.x(data.positions[0])
-        fitting = max(int(across / (widest + 8)) + 1, 1)
-        every = thinned(len(data.labels), fitting)
-        pairs = [(place.x(p), label) for p, label in list(zip(data.positions, data.labels, strict=True))[::every]]
-    for x, label in pairs:
+    for x, label in _axis_labels(data, place, bars=bars, locale=locale):
         half = width_of(label) / 2
         if x + half > canvas.width:
             canvas.text(canvas.width, y, label, anchor="end")
@@ -184,25 +179,38 @@ def _labels_below(canvas: Canvas, data: Series, place: _Place, *, y: float, bars
             canvas.text(x, y, label, anchor="middle")
 
 
-def _time_labels(data: Series, place: _Place, *, bars: bool, locale: Locale) -> list[tuple[float, str]]:
-    """(x, label) of the dates to write; nothing where the whole axis is a day or two and hours matter."""
-    first, last = data.days[0], data.days[-1]
-    across = place.x(data.positions[-1]) - place.x(data.positions[0])
-    if (last - first).days < 3 and any(position % 1 for position in data.positions):
-        return []
-    if bars and len(data.days) <= 62:
-        # Bars are labelled at their own dates, lines at round ones.
-        unit = "month" if all(day.day == 1 for day in data.days) and len(data.days) > 1 else "day"
-        fitting = int(across / (38 if unit == "day" else 44)) + 1
-        ticks = list(data.days[:: thinned(len(data.days), fitting)])
-    else:
-        ticks, unit = date_ticks(first, last, count=max(int(across / 48), 2))
-    pairs: list[tuple[float, str]] = []
-    year = None
-    for tick in ticks:
-        pairs.append((place.x(tick.toordinal()), date_label(tick, unit, locale, with_year=tick.year != year)))
-        year = tick.year
-    return pairs
+def _axis_labels(data: Series, place: _Place, *, bars: bool, locale: Locale) -> list[tuple[float, str]]:
+    """(x, label) of what is written below: bars at their own dates, lines at round ones, hours within a few days."""
+    xs, labels = [place.x(position) for position in data.positions], data.labels
+    if data.days and (data.days[-1] - data.days[0]).days < _HOURS_DAYS and any(p % 1 for p in data.positions):
+        labels = tuple(_clock(position) for position in data.positions)
+    elif data.days:
+        ticks, unit = list(data.days), "day"
+        if not bars or len(ticks) > _OWN_DATES_MAX:
+            ticks, unit = date_ticks(ticks[0], ticks[-1], count=max(int((xs[-1] - xs[0]) / 48), 2))
+        elif len(ticks) > 1 and all(tick.day == 1 for tick in ticks):
+            unit = "month"
+        xs = [place.x(tick.toordinal()) for tick in ticks]
+        every = _every(xs, [date_label(tick, unit, locale, with_year=False) for tick in ticks])
+        shown = ticks[::every]
+        new_years = [
+            before is None or tick.year != before.year for before, tick in zip([None, *shown], shown, strict=False)
+        ]
+        dates = [date_label(tick, unit, locale, with_year=new) for tick, new in zip(shown, new_years, strict=True)]
+        return list(zip(xs[::every], dates, strict=True))
+    every = _every(xs, labels)
+    return list(zip(xs[::every], labels[::every], strict=True))
+
+
+def _every(xs: Sequence[float], labels: Sequence[str]) -> int:
+    """Every how manieth label stands clear of the next."""
+    widest = max(map(width_of, labels))
+    return thinned(len(labels), int((xs[-1] - xs[0]) / (widest + 8)) + 1)
+
+
+def _clock(position: float) -> str:
+    minutes = round(position % 1 * 1440)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 # -- bars lying down, a row per name

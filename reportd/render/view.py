@@ -23,6 +23,7 @@ LineKind = Literal["row", "group", "subtotal", "total", "cut"]
 
 _ZEBRA_FROM = 9
 _TILES_MAX = 5
+_VALUE_LONG = 11
 _EXACT = Context(prec=1000)
 _BLANK = re.compile(r"[\x00-\x20\x7f]+")
 _TARGET = re.compile(r"(https?://|mailto:)\S+$", re.IGNORECASE)
@@ -48,6 +49,11 @@ class Tiles:
     heading: str
     tiles: tuple[Tile, ...]
     kind: Literal["tiles"] = "tiles"
+
+    @property
+    def long(self) -> bool:
+        """Whether a figure is too long for large type; then all are set smaller, so that none looks less important."""
+        return any(len(tile.value) > _VALUE_LONG for tile in self.tiles)
 
     @property
     def rows(self) -> list[tuple[Tile, ...]]:
@@ -86,11 +92,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A column's heading."""
+    """A column's heading. `apart`: a text right after a figure, which needs more room between them."""
 
     title: str
     align: Align
     wraps: bool
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,15 +219,25 @@ def _count(number: int, document: Document) -> str:
 
 def _grid(table: Table, heading: str, document: Document, locale: Locale, *, rows_max: int) -> Grid:
     columns = tuple(column for column in table.columns if table.group is None or column.index != table.group.index)
-    heads = tuple(Head(column.title, column.align, _wraps(column)) for column in columns)
+    heads = tuple(
+        Head(column.title, column.align, _wraps(column), apart=before == "right" and column.align == "left")
+        for before, column in zip(("left", *(column.align for column in columns)), columns, strict=False)
+    )
     if not table.rows.count:
-        values = " · ".join(_filter(label, value) for label, value in document.filters)
-        empty = locale.words["no rows for"].format(filters=values) if values else locale.words["no rows"]
+        empty = _empty(document.filters, locale)
         return Grid(heading, heads, (), empty=empty)
     lines = list(_lines(table, columns, document, locale, rows_max=rows_max))
     if table.totals:
         lines.append(_sum_line("total", locale.words["total"], columns, [c.total for c in columns], document.locale))
     return Grid(heading, heads, tuple(_kept(lines)), grouped=table.group is not None)
+
+
+def _empty(filters: Sequence[tuple[str, str]], locale: Locale) -> str:
+    """`No rows for 1–31 Oct 2026 · Region: North`: the first parameter, most often the period, needs no label."""
+    if not filters:
+        return locale.words["no rows"]
+    values = [filters[0][1], *(_filter(label, value) for label, value in filters[1:])]
+    return locale.words["no rows for"].format(filters=" · ".join(values))
 
 
 def _wraps(column: Column) -> bool:

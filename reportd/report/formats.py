@@ -48,25 +48,8 @@ _RIGHT_TYPES = _INTEGERS | _DECIMALS | {"money", "interval"}
 _IDENTIFIER = re.compile(r"(.*_)?(id|no|nr|year|zip|phone|postcode|iban|isbn|ean)$", re.IGNORECASE)
 _PERCENT = re.compile(r"(.*_)?(pct|percent|rate|share)$", re.IGNORECASE)
 _LINK = re.compile(r"(.*_)?(url|link|href)$", re.IGNORECASE)
-_ACRONYMS = {
-    "id",
-    "url",
-    "kpi",
-    "vat",
-    "sku",
-    "iban",
-    "isbn",
-    "ean",
-    "gdp",
-    "api",
-    "ip",
-    "eur",
-    "usd",
-    "gbp",
-    "chf",
-    "ytd",
-    "mtd",
-}
+_ACRONYMS = {"id", "url", "kpi", "vat", "sku", "iban", "isbn", "ean", "gdp", "api", "ip", "ytd", "mtd"}
+_UNITS = {unit.lower(): unit for unit in ("EUR", "USD", "GBP", "CHF", "kg", "km", "kWh", "MWh", "MB", "GB", "ms")}
 _EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
 _EXPONENT_MAX = 350
 _DIGITS_MAX = 21
@@ -107,13 +90,16 @@ def format_for(name: str, type_name: str, *, timezone: str | None = None) -> For
 
 
 def title_of(name: str) -> str:
-    """A heading for a column or report name: `avg_order` → `Avg order`, `pass_pct` → `Pass %`; a label stays."""
+    """A heading made of a name: `avg_order` → `Avg order`, `cost_eur` → `Cost (EUR)`; a label stays as written."""
     if name != name.lower() or " " in name:
         return name
-    words = [w for w in re.split(r"[_\-]+", name) if w]
-    words = [w.upper() if w in _ACRONYMS else "%" if w in ("pct", "percent") else w for w in words]
-    title = " ".join(words)
-    return title[:1].upper() + title[1:] if title else name
+    *words, last = [word for word in re.split(r"[_\-]+", name) if word] or [name]
+    unit = _UNITS.get(last) if words else None
+    shown = [w.upper() if w in _ACRONYMS else "%" if w in ("pct", "percent") else w for w in (*words, last)]
+    if unit:
+        shown[-1] = f"({unit})"
+    title = " ".join(shown)
+    return title[:1].upper() + title[1:]
 
 
 def align_of(format: Format, type_name: str) -> Align:

@@ -56,7 +56,7 @@ WORDS_DE: Mapping[str, str] = {
     "cut": "Dieses Dokument zeigt die ersten {shown} von {count} Zeilen von „{table}“.",
     "cut here": "Hier gekürzt: {left} weitere Zeilen von „{table}“ stehen in der Tabelle und der CSV-Datei.",
     "cut totals": "Summen umfassen alle {count} Zeilen; Tabelle und CSV-Datei enthalten jede Zeile.",
-    "against": "gegenüber {label}",
+    "against": "ggü. {label}",
     "before": "zuvor",
     "and": "und",
     "none": "keine",

@@ -60,6 +60,8 @@ def test_only_timestamptz_carries_the_zone() -> None:
     [
         ("avg_order", "Avg order"),
         ("pass_pct", "Pass %"),
+        ("cost_eur", "Cost (EUR)"),
+        ("eur", "Eur"),
         ("customer_id", "Customer ID"),
         ("overdue-invoices", "Overdue invoices"),
         ("Net Revenue", "Net Revenue"),
