@@ -480,16 +480,16 @@ async def test_an_error_in_the_data_says_where(pool: Pool, directory: Path) -> N
 
 
 async def test_a_row_too_many_is_an_error_and_not_a_cut(pool: Pool, directory: Path) -> None:
-    limits = replace(LIMITS, rows_max=1000)
+    limits = replace(LIMITS, rows_max=10_000)
+    # More lines than rows, in more pieces than one.
+    many = "select n, E'a\\nb, \"c\"' || repeat('x', 100) as t from generate_series(1, {}) as n"
 
-    exact = await fetched(
-        pool, directory, "select n, E'two\\nlines' as t from generate_series(1, 1000) as n", limits=limits
-    )
-    assert next(iter(exact.blocks.values())).rows == 1000
+    exact = await fetched(pool, directory, many.format(10_000), limits=limits)
+    assert next(iter(exact.blocks.values())).rows == 10_000 == len(rows(exact))
 
-    with pytest.raises(LimitExceeded, match=r"more than 1,000 rows \(fetch\.rows_max\)") as caught:
-        await fetched(pool, directory.with_name("43"), "select n from generate_series(1, 1001) as n", limits=limits)
-    assert caught.value.detail["value"] == 1000
+    with pytest.raises(LimitExceeded, match=r"more than 10,000 rows \(fetch\.rows_max\)") as caught:
+        await fetched(pool, directory.with_name("43"), many.format(10_001), limits=limits)
+    assert caught.value.detail["value"] == 10_000
     assert left_behind(directory) == ["42"]
 
 

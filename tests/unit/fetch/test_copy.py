@@ -39,8 +39,5 @@ def test_the_count_is_what_a_reader_finds(
 ) -> None:
     path: Path = tmp_path_factory.getbasetemp() / "rows.csv"
     path.write_bytes(as_copy_writes(rows))
-    count = RecordCount()
 
-    count.add(path.read_bytes())
-
-    assert count.count == len(list(spool.read(path)))
+    assert RecordCount.of(path).count == len(list(spool.read(path)))
