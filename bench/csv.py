@@ -1,0 +1,118 @@
+"""A table to a CSV file: reportd's way (fetch, then render) against `psql \\copy`, in turns, on one server.
+
+The peer is the fastest that Postgres itself offers. Each run of ours is a process of its own, so that its peak memory
+is its own; its clock starts when its pool is open, as a daemon's is. The peer's clock includes the start of psql.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import filecmp
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from bench.machine import machine, versions
+from bench.server import server
+from reportd.db import cluster
+
+ROWS, ROWS_QUICK = 1_000_000, 200_000
+RUNS = 5
+SEED = 42
+
+QUERY = "select * from sales"
+# Ints, numerics, dates, text and a flag, as reports have them; every tenth note needs quotes, every eleventh is NULL.
+_TABLE = """
+create table sales as
+select g as id,
+  (g % 1000) * 97 as customer_no,
+  round((random() * 10000)::numeric, 2) as amount,
+  (g % 97)::smallint as quantity,
+  date '2024-01-01' + (g % 900) as ordered_on,
+  timestamptz '2024-01-01 00:00+00' + g * interval '37 s' as paid_at,
+  'Customer ' || g % 5000 as customer,
+  case when g % 10 = 0 then 'Smith, "Bob" & sons' when g % 11 = 0 then null else 'plain text ' || g end as note,
+  g % 3 = 0 as is_paid,
+  round((g % 100) / 100.0, 4) as share
+from generate_series(1, {rows}) g
+"""
+
+
+def run(*, quick: bool) -> dict[str, Any]:
+    """Print the table; `vs_copy` is the ratio of the medians of wall time, `peak_mb` the highest of ours (MiB)."""
+    rows = ROWS_QUICK if quick else ROWS
+    with server() as (dsn, directory):
+        software = asyncio.run(_fill(dsn, rows=rows))
+        # One of each first: the table in the server's cache, bytecode compiled.
+        pairs = [(_copy(dsn, directory), _reportd(dsn, directory)) for _ in range(1 + RUNS)][1:]
+    copy_s, ours_s, cpu_s, peak = (
+        statistics.median(copy for copy, _ in pairs),
+        statistics.median(ours["wall_s"] for _, ours in pairs),
+        statistics.median(ours["cpu_s"] for _, ours in pairs),
+        max(ours["peak_mb"] for _, ours in pairs),
+    )
+    print(f"{rows:,} rows of 10 columns to a CSV file, median of {RUNS}")
+    print(f"{'':12}{'wall s':>8}{'rows/s':>12}{'CPU s':>8}{'peak MB':>9}")
+    print(f"{'psql copy':12}{copy_s:8.3f}{rows / copy_s:12,.0f}")
+    print(f"{'reportd':12}{ours_s:8.3f}{rows / ours_s:12,.0f}{cpu_s:8.3f}{peak:9.1f}")
+    return {
+        "vs_copy": round(ours_s / copy_s, 3),
+        "peak_mb": peak,
+        "rows": rows,
+        "runs": RUNS,
+        "copy_s": round(copy_s, 3),
+        "reportd_s": round(ours_s, 3),
+        "reportd_cpu_s": round(cpu_s, 3),
+        "seed": SEED,
+        "machine": machine(),
+        "versions": software,
+    }
+
+
+async def _fill(dsn: str, *, rows: int) -> dict[str, str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(f"select setseed({SEED / 100})")
+        await connection.execute(_TABLE.format(rows=rows))
+        await connection.execute("vacuum analyze sales")
+        return await versions(connection)
+    finally:
+        await connection.close()
+
+
+def _copy(dsn: str, directory: Path) -> float:
+    """Wall seconds of the peer."""
+    binaries = cluster.wheel()
+    assert binaries is not None  # the server has started from it
+    target = directory / "copy.csv"
+    started = time.perf_counter()
+    command = f"\\copy ({QUERY}) to '{target}' (format csv, header)"
+    subprocess.run([binaries / "psql", "-qX", dsn, "-c", command], check=True, env={**os.environ, "PGTZ": "UTC"})
+    return time.perf_counter() - started
+
+
+def _reportd(dsn: str, directory: Path) -> dict[str, float]:
+    """Our figures, from a process of their own; both files must be the same."""
+    target = directory / "reportd"
+    target.mkdir()
+    try:
+        process = subprocess.run(
+            [sys.executable, "-m", "bench.csv_run", dsn, str(target), QUERY],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if not filecmp.cmp(directory / "copy.csv", target / "sales.csv", shallow=False):
+            raise SystemExit("the two files differ: the measurement is void")
+        figures: dict[str, float] = json.loads(process.stdout)
+        return figures
+    finally:
+        shutil.rmtree(target)
