@@ -23,7 +23,7 @@ from reportd.cli.follow import Ended
 from reportd.cli.output import emit_table, size
 from reportd.cli.packs import Pack
 from reportd.config import sources
-from reportd.config.tables import Config, Reports, Storage
+from reportd.config.tables import Config, Reports, Storage, Worker
 from reportd.db import embedded, jobs, schedules
 from reportd.db.client import client
 from reportd.db.embedded import EmbeddedPostgres
@@ -80,6 +80,7 @@ async def _demo(pack: Pack, home: Path, once: Path | None) -> None:
         config = Config(
             storage=Storage(state_dir=home),
             reports=Reports(directories=(pack.reports,), timezone="Europe/Vienna"),
+            worker=Worker(retries=1, retry_delay_s=2.0),  # somebody is watching
         )
         shutdown, ready = Shutdown(asyncio.Event(), asyncio.Event()), asyncio.Event()
         serving = asyncio.create_task(daemon.serve(config, dsn=dsn, ready=ready.set, shutdown=shutdown))
@@ -162,7 +163,8 @@ def _show(ended: Sequence[Ended], *, into: Path | None) -> None:
             if into is not None:
                 path = Path(shutil.copyfile(path, into / file.name))
             rows.append((job.row["kind"], file.format, size(file.bytes), file.rows, file.pages, path))
-    emit_table(("report", "format", "size", "rows", "pages", "file"), rows, right=("size", "rows", "pages"))
+    if rows:
+        emit_table(("report", "format", "size", "rows", "pages", "file"), rows, right=("size", "rows", "pages"))
 
 
 async def _go_on(connection: Connection, dsn: str) -> None:

@@ -138,5 +138,5 @@ def _state(row: Mapping[str, Any]) -> str:
     if row["status"] == "running":
         return str(row["message"] or row["step"] or "starting")
     if row["status"] == "pending" and row["failures"]:
-        return f"waits for try {row['failures'] + 1}"
+        return f"waits for try {row['failures'] + 1} after: {row['error']['message']}"
     return str(row["status"])
