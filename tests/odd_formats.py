@@ -62,13 +62,15 @@ class Spin(Words):
 
 
 class Stubborn(Words):
-    """Ignores SIGTERM and never ends."""
+    """Ignores SIGTERM and never ends, nor does the program that it starts; that one's pid goes into the file."""
 
     format = "stubborn"
 
     def render(self, document: Document, *, out: Path, settings: RenderSettings) -> list[RenderedFile]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self.write(out, "deaf now")
+        started = subprocess.Popen(["sleep", "600"])
+        (out / "new").write_text(str(started.pid))
+        (out / "new").rename(out / "stubborn.txt")
         while True:
             time.sleep(1)
 

@@ -214,7 +214,7 @@ class RemoteTemplate:
             await self._process.wait()
         await self._children_gone()
         os.close(self._life)
-        await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+        await asyncio.to_thread(_clean_up, self.pid, self._scratch)
 
     async def _children_gone(self) -> None:
         """Wait until no child holds its end of the life pipe; the kernel kills them when the template dies."""
@@ -300,6 +300,29 @@ async def _in_full(task: asyncio.Task[None]) -> None:
     task.result()
     if cancelled is not None:
         raise cancelled
+
+
+def _clean_up(session: int, scratch: Path) -> None:
+    """Kill what children of a dead template had started, all of it in the template's session; remove its files."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _session(entry) == session:
+            with suppress(OSError):
+                handle = os.pidfd_open(int(entry.name))
+                try:
+                    if _session(entry) == session:  # still: the handle is of the process that we mean
+                        signal.pidfd_send_signal(handle, signal.SIGKILL)
+                finally:
+                    os.close(handle)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _session(process: Path) -> int | None:
+    try:
+        stat = (process / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The command's name may hold spaces and parentheses: fields count from the last one.
+    return int(stat.rpartition(")")[2].split()[3])
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -48,6 +48,11 @@ def all_dead(pids: Pids) -> bool:
     return not any(alive(pid) for pid in (pids.template, *pids.children) if pid is not None)
 
 
+def started_by(task: RenderTask) -> int:
+    """Pid of the program that a stubborn child has started."""
+    return int((Path(task.out) / "stubborn.txt").read_text())
+
+
 def held_at(step: Step, directory: Path, go: Path) -> RenderTask:
     """A task whose child stays at `step`: in the first it reads a manifest that nobody writes."""
     task = render_task(directory, "wait", title=str(go))
@@ -85,9 +90,10 @@ async def test_a_cancelled_task_returns_within_a_second_and_its_child_is_gone(
     task = render_task(tmp_path / "a", "spin" if way == "spin" else "stubborn")
     attempt = Entered(pool, task)
     await attempt.step(Step.GENERATING)
-    [pid] = pool.pids().children
+    [pid] = pids = list(pool.pids().children)
     if way != "spin":
-        await eventually(lambda: (Path(task.out) / "stubborn.txt").exists())
+        await eventually((Path(task.out) / "stubborn.txt").exists)
+        pids.append(started_by(task))
     if way == "stopped":
         os.kill(pid, signal.SIGSTOP)
 
@@ -96,7 +102,7 @@ async def test_a_cancelled_task_returns_within_a_second_and_its_child_is_gone(
     with pytest.raises(asyncio.CancelledError):
         await attempt.rendered
     assert time.monotonic() - start < 1
-    assert not alive(pid)
+    assert not any(alive(each) for each in pids)
     assert pool.pids().children == ()
 
 
@@ -144,10 +150,11 @@ async def test_a_task_cancelled_while_it_waits_for_a_place_never_starts(
 async def test_a_killed_template_fails_what_it_had_and_is_replaced(
     pool: RenderPool, tmp_path: Path, eventually: Eventually, number: signal.Signals
 ) -> None:
-    attempts = [Entered(pool, render_task(tmp_path / str(each), "stubborn")) for each in range(3)]
-    for attempt in attempts:
-        await attempt.step(Step.GENERATING)
+    tasks = [render_task(tmp_path / str(each), "stubborn") for each in range(3)]
+    attempts = [Entered(pool, task) for task in tasks]
+    await eventually(lambda: all((Path(task.out) / "stubborn.txt").exists() for task in tasks))
     before = pool.pids()
+    started = [started_by(task) for task in tasks]
     assert before.template is not None
     os.kill(before.template, number)
 
@@ -155,7 +162,7 @@ async def test_a_killed_template_fails_what_it_had_and_is_replaced(
     assert [type(end) for end in ends] == [ChildDied] * 3
     assert "lost at generating-file: the template process" in str(ends[0])
     # They hold no file any more, which is what counts; the kernel may still be taking them apart.
-    await eventually(lambda: all_dead(before), 1)
+    await eventually(lambda: all_dead(before) and not any(alive(pid) for pid in started), 1)
 
     rendered = await pool.run(render_task(tmp_path / "next", "words"), on_progress=ignore)
     assert rendered.files
@@ -204,7 +211,8 @@ async def main(directory):
     runs = [asyncio.create_task(pool.run(task, on_progress=ignore)) for task in tasks]
     while not all((Path(task.out) / "stubborn.txt").exists() for task in tasks):
         await asyncio.sleep(0.01)
-    (directory / "pids.new").write_text(json.dumps([pool.pids().template, *pool.pids().children]))
+    started = [int((Path(task.out) / "stubborn.txt").read_text()) for task in tasks]
+    (directory / "pids.new").write_text(json.dumps([pool.pids().template, *pool.pids().children, *started]))
     (directory / "pids.new").rename(directory / "pids")
     await asyncio.gather(*runs)
 
@@ -227,7 +235,7 @@ async def test_a_daemon_that_dies_leaves_no_process(
     try:
         await eventually((tmp_path / "pids").exists)
         pids = json.loads((tmp_path / "pids").read_text())
-        assert len(pids) == 3
+        assert len(pids) == 5
         assert all(alive(pid) for pid in pids)
         daemon.send_signal(number)
         await eventually(lambda: not any(alive(pid) for pid in pids))
