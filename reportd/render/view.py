@@ -78,7 +78,7 @@ class Figure:
 class Line:
     """One line of a table. `row` and sums have a text per column; `group` and `cut` one text across all of them.
 
-    `keep`: the next line must stand on the same page. `odd`: every second row, where the table is striped.
+    `keep`: the next line must stand on the same page. `odd`: every second row, for stripes.
     `span`: how many columns the first text of a sum reaches over. `links`: where each text leads, empty without any.
     """
 
@@ -109,6 +109,7 @@ class Grid:
     lines: tuple[Line, ...]
     empty: str = ""
     grouped: bool = False
+    striped: bool = False
     widths: tuple[float, ...] = ()
     size: float = 0.0
     kind: Literal["grid"] = "grid"
@@ -229,7 +230,8 @@ def _grid(table: Table, heading: str, document: Document, locale: Locale, *, row
     lines = list(_lines(table, columns, document, locale, rows_max=rows_max))
     if table.totals:
         lines.append(_sum_line("total", locale.words["total"], columns, [c.total for c in columns], document.locale))
-    return Grid(heading, heads, tuple(_kept(lines)), grouped=table.group is not None)
+    striped = len(columns) >= _ZEBRA_FROM
+    return Grid(heading, heads, tuple(_kept(lines)), grouped=table.group is not None, striped=striped)
 
 
 def _empty(filters: Sequence[tuple[str, str]], locale: Locale) -> str:
@@ -248,7 +250,6 @@ def _lines(
     table: Table, columns: tuple[Column, ...], document: Document, locale: Locale, *, rows_max: int
 ) -> Iterator[Line]:
     cells = _Cells(columns, document.locale)
-    striped = len(columns) >= _ZEBRA_FROM
     group: str | None = None
     sums = _Sums(table, columns, document.locale)
     rows = islice(read(table.rows.path), rows_max)
@@ -259,7 +260,7 @@ def _lines(
             group = row[table.group.index]
             yield Line("group", (_group_text(table.group, group, document.locale),))
         sums.add(row)
-        yield cells.line(row, odd=striped and number % 2 == 1)
+        yield cells.line(row, odd=number % 2 == 1)
     if table.rows.count > rows_max:
         left = _count(table.rows.count - rows_max, document)
         yield Line("cut", (locale.words["cut here"].format(left=left, table=table.title or document.title),))
