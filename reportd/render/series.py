@@ -20,6 +20,7 @@ POINTS_MAX = 2000
 ROWS_MAX = 30
 """How many bars, points and horizontal bars one chart draws at most."""
 
+_DRAWN_MAX = 1e200  # past this a difference of two values may not be a float any more
 _ORDERED = re.compile(r"\d")
 
 
@@ -104,4 +105,4 @@ def _number(raw: str | None) -> float | None:
         value = float(raw)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) < _DRAWN_MAX else None  # False for NaN, too

@@ -196,9 +196,15 @@ def _text(value: object) -> str | None:
 
 
 def _chart_title(chart: Chart, locale: Locale) -> str:
-    measures = [column.title for column in chart.y]
-    joined = ", ".join(measures[:-1]) + f" {locale.words['and']} {measures[-1]}" if len(measures) > 1 else measures[0]
-    return locale.words["by"].format(measure=joined, dimension=chart.x.title[:1].lower() + chart.x.title[1:])
+    first, *others = (column.title for column in chart.y)
+    others = [_inside(title, locale) for title in others]
+    measures = ", ".join([first, *others[:-1]]) + f" {locale.words['and']} {others[-1]}" if others else first
+    return locale.words["by"].format(measure=measures, dimension=_inside(chart.x.title, locale))
+
+
+def _inside(title: str, locale: Locale) -> str:
+    """A heading within a sentence: without its capital, unless it is an acronym or German, where nouns keep theirs."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() and locale.language != "de" else title
 
 
 def _title_of_block(table: Table) -> str:
