@@ -117,14 +117,14 @@ def _fields(expression: str) -> list[str]:
     if len(fields) != len(_FIELDS):
         names = ", ".join(name for name, _ in _FIELDS)
         raise CronError(f'cron "{text}" has {len(fields)} fields; it needs five: {names}', cron=expression)
+    if _accepted(text):
+        return fields
     for number, (name, allowed) in enumerate(_FIELDS):
         alone = ["*"] * len(_FIELDS)
         alone[number] = fields[number]
         if not _accepted(" ".join(alone)):
             raise CronError(f'cron "{text}": {name} can\'t be "{fields[number]}" (allowed: {allowed})', cron=expression)
-    if not _accepted(text):
-        raise CronError(f'cron "{text}" never fires: no month has such a day', cron=expression)
-    return fields
+    raise CronError(f'cron "{text}" never fires: no month has such a day', cron=expression)
 
 
 def _accepted(expression: str) -> bool:

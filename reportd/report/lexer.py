@@ -17,8 +17,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from reportd.errors import ReportError
 
@@ -39,8 +39,7 @@ class TokenKind(Enum):
     PUNCTUATION = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token: `text[start:end]`. `name` is the parameter's name where the token is a placeholder, else empty."""
 
     kind: TokenKind
@@ -51,7 +50,10 @@ class Token:
     @property
     def is_comment(self) -> bool:
         """Whether the server would skip this token."""
-        return self.kind is TokenKind.LINE_COMMENT or self.kind is TokenKind.BLOCK_COMMENT
+        return self.kind in _COMMENTS
+
+
+_COMMENTS = (TokenKind.LINE_COMMENT, TokenKind.BLOCK_COMMENT)
 
 
 class Lines:
@@ -78,8 +80,15 @@ def tokens(text: str) -> Iterator[Token]:
     """
     scanner = _Scanner(text)
     offset = 0
-    while (space := _SPACE.match(text, offset)) and (offset := space.end()) < len(text):
-        token = scanner.token(offset)
+    while True:
+        # Nine tokens of ten are plain: one match takes the white space before them as well.
+        if plain := _PLAIN.match(text, offset):
+            group = plain.lastindex or 0
+            token = scanner.previous = Token(_PLAIN_KINDS[group], plain.start(group), plain.end())
+        elif (offset := _end(_SPACE, text, offset)) < len(text):
+            token = scanner.token(offset)
+        else:
+            return
         yield token
         offset = token.end
 
@@ -97,6 +106,9 @@ _NUMBER = re.compile(
     r"0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++"
     r"|(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?|\.[0-9][0-9_]*+)(?:[eE][+-]?[0-9][0-9_]*+)?"
 )
+# A word that no quote follows, a number, or a sign that begins nothing longer and nests nothing.
+_PLAIN = re.compile(rf"[ \t\n\r\f\v]*+(?:({_WORD.pattern})(?!['\"&])|({_NUMBER.pattern})|([,.*=<>+|%@#^!~?]))")
+_PLAIN_KINDS = (TokenKind.PUNCTUATION, TokenKind.WORD, TokenKind.NUMBER, TokenKind.PUNCTUATION)
 _POSITIONAL = re.compile(r"\$[0-9]++")
 _DOLLAR_TAG = re.compile(r"\$(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*+)?\$")
 _PLAIN_STRING = re.compile(r"'[^']*+(?:''[^']*+)*+'")
@@ -152,7 +164,7 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._previous: Token | None = None
+        self.previous: Token | None = None
         self._brackets: list[_Bracket] = []
 
     def token(self, offset: int) -> Token:
@@ -162,7 +174,7 @@ class _Scanner:
         if token.kind is TokenKind.SEMICOLON:
             self._brackets.clear()
         if not token.is_comment:
-            self._previous = token
+            self.previous = token
         return token
 
     def _read(self, offset: int) -> Token:
@@ -254,7 +266,7 @@ class _Scanner:
 
     def _follows_operand(self) -> bool:
         """Whether what stands before is an operand, so that a colon here separates (a slice, a JSON key and value)."""
-        previous = self._previous
+        previous = self.previous
         if previous is None:
             return False
         if previous.kind in (TokenKind.STRING, TokenKind.NUMBER, TokenKind.PLACEHOLDER, TokenKind.POSITIONAL):
@@ -277,7 +289,7 @@ class _Scanner:
 
     def _constructs(self) -> bool:
         """Whether a `[` here opens an array's elements (`array[`, and `[` inside one) and not a subscript."""
-        previous = self._previous
+        previous = self.previous
         if previous is None:
             return False
         before = self._text[previous.start : previous.end]
