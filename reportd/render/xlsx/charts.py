@@ -13,7 +13,7 @@ from xlsxwriter import Workbook
 from reportd import spool
 from reportd.render.xlsx.grid import Grid
 from reportd.render.xlsx.serials import Moments, day_serial
-from reportd.render.xlsx.styles import FONT, INK, MUTED, PALETTE, RULE, Styles
+from reportd.render.xlsx.styles import DASHES, FONT, INK, MUTED, PALETTE, RULE, Styles
 from reportd.report.document import Chart, Column, Format
 
 HEIGHT = 300
@@ -29,7 +29,7 @@ def draw(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int
     drawn = book.add_chart({"type": "line" if chart.kind == "line" else "bar" if lying else "column"})
     sheet, rows = grid.sheets[0].name, grid.sheets[0].rows
     points = list(islice(spool.read(chart.rows.path), _CACHED_POINTS))
-    for column, colour in zip(chart.y, _colours(len(chart.y)), strict=True):
+    for number, column in enumerate(chart.y):
         position = _position(grid, column)
         drawn.add_series(
             {
@@ -39,7 +39,7 @@ def draw(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int
                 # Viewers that don't compute (a mail's preview, a phone) draw from this copy.
                 "categories_data": [_category(point[chart.x.index], chart.x) for point in points],
                 "values_data": [_number(point[column.index]) for point in points],
-                **_ink(chart, colour, points=rows),
+                **_ink(chart, number, points=rows),
             }
         )
     drawn.set_title({"name": chart.title, "overlay": False, "name_font": _font(12, INK, bold=True)})
@@ -101,19 +101,19 @@ def _measure(chart: Chart, points: Sequence[list[str | None]], styles: Styles) -
     return styles.number(Format("integer") if large else format)
 
 
-def _ink(chart: Chart, colour: str, *, points: int) -> dict[str, Any]:
+def _ink(chart: Chart, number: int, *, points: int) -> dict[str, Any]:
+    colour, dash = PALETTE[number % len(PALETTE)], DASHES[number % len(DASHES)]
     if chart.kind == "bar":
         return {"fill": {"color": colour}, "border": {"none": True}, "gap": 60 if points <= 40 else 20}
     marker = {"type": "circle", "size": 4, "fill": {"color": colour}, "border": {"color": colour}}
-    return {"line": {"color": colour, "width": 2}, "marker": marker if points <= 31 else {"type": "none"}}
+    return {
+        "line": {"color": colour, "width": 2, "dash_type": dash},
+        "marker": marker if points <= 31 else {"type": "none"},
+    }
 
 
 def _font(size: int, colour: str, *, bold: bool = False) -> dict[str, Any]:
     return {"name": FONT, "size": size, "color": colour, "bold": bold}
-
-
-def _colours(count: int) -> list[str]:
-    return [PALETTE[position % len(PALETTE)] for position in range(count)]
 
 
 def _is_text(column: Column) -> bool:

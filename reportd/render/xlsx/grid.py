@@ -243,8 +243,8 @@ def _heading(column: Column) -> str:
 
 
 def width_of(column: Column) -> float:
-    """A column's width in Excel's characters: room for its values and for the filter's button beside its title."""
-    return min(WIDTH_MAX, max(_WIDTH_MIN, column.width + 3))
+    """A column's width in Excel's characters: its values, or half its title, and the filter's button beside that."""
+    return min(WIDTH_MAX, max(_WIDTH_MIN, column.width + 3, ceil(len(_heading(column)) / 2) + 4))
 
 
 def footer_of(document: Document) -> str:

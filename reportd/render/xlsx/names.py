@@ -9,6 +9,8 @@ SHEET_UNITS_MAX = 31
 HEADER_UNITS_MAX = 255
 _SHEET_FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f\x7f\ufffe\uffff]+")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")
+# Excel's own escape. A table's description and its heading would not agree on what it means, and must agree.
+_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _CELL_LIKE = re.compile(r"[a-z]{1,3}\d+|r\d*|c\d*|r\d*c\d*", re.IGNORECASE)
 
 
@@ -38,7 +40,9 @@ def unique_headers(titles: Iterable[str]) -> list[str]:
     """Column headings as a table needs them: never empty, each once whatever its case, at most 255 characters."""
     taken: set[str] = set()
     return [
-        _unique(_UNPRINTABLE.sub(" ", title).strip() or f"Column {number}", "", taken, HEADER_UNITS_MAX)
+        _unique(
+            _ESCAPE.sub("-", _UNPRINTABLE.sub(" ", title)).strip() or f"Column {number}", "", taken, HEADER_UNITS_MAX
+        )
         for number, title in enumerate(titles, start=1)
     ]
 

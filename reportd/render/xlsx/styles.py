@@ -11,12 +11,15 @@ from reportd.report.document import Column, Format
 from reportd.report.formats import MINUS, excel_number_format
 
 FONT = "Calibri"
-ACCENT = "#1F5A7A"
-INK = "#1B2733"
-MUTED = "#5F6B76"
-RULE = "#B8C2CB"
-TILE = "#F3F6F8"
-PALETTE = ("#1F5A7A", "#D98032", "#5B8C5A", "#8A5A83", "#B3A03C", "#6C7A89")
+# The page's own colours.
+ACCENT = "#1F5C99"
+INK = "#1C232B"
+MUTED = "#56606B"
+RULE = "#D5DAE0"
+TILE = "#F2F5F9"
+PALETTE = ("#1F5C99", "#E69F3C", "#7D8794", "#9CCBE0", "#5B3A7E", "#C05A7A")
+# Lines are told apart without colour, too.
+DASHES = ("solid", "dash", "round_dot", "dash_dot", "square_dot", "long_dash")
 
 
 class Styles:

@@ -77,6 +77,8 @@ class SummaryWriter:
             self._line(document.subtitle, font_size=12, font_color=MUTED)
         if document.description:
             self._paragraph(document.description, font_color=MUTED)
+        self._sheet.set_row(self._row, 6)
+        self._next()
 
     def _write_filters(self) -> None:
         document, styles = self._document, self._styles

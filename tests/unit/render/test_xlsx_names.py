@@ -59,12 +59,13 @@ def test_tables_of_one_title_get_different_names() -> None:
 
 
 def test_headers_are_never_empty_nor_there_twice() -> None:
-    assert unique_headers(["Amount", "amount", "", " two\nlines ", "x" * 300]) == [
+    assert unique_headers(["Amount", "amount", "", " two\nlines ", "x" * 300, "_x0041_"]) == [
         "Amount",
         "amount 2",
         "Column 3",
         "two lines",
         "x" * 255,
+        "-x0041_",
     ]
 
 
