@@ -51,12 +51,24 @@ async def serve(
     shutdown = shutdown or Shutdown(asyncio.Event(), asyncio.Event())
     with _signals(shutdown):
         async with _pools(config, dsn) as (pool, source), _parts(config, source) as parts:
-            async with session(pool, limit_s=120) as conn:
-                await migrate.migrate(conn)
-            loaded = await catalogue.load(config.reports.directories, source=source)
+            # Side by side: the template takes a second or two to be warm, most of it in a process of its own.
+            loaded, _ = await asyncio.gather(_prepared(config, pool, source), _warm(parts.render))
             log.info("daemon.started", version=version("reportd"), reports=[report.name for report in loaded])
             await _run(config, dsn, pool, parts, loaded, ready=ready or _nothing, shutdown=shutdown)
     log.info("daemon.stopped")
+
+
+async def _prepared(config: Config, pool: Pool, source: Pool) -> Sequence[Loaded]:
+    """The reports, proven against a database whose schema is up to date."""
+    async with session(pool, limit_s=120) as conn:
+        await migrate.migrate(conn)
+    return await catalogue.load(config.reports.directories, source=source)
+
+
+async def _warm(render: RenderPool) -> None:
+    await render.start()
+    for format, reason in render.unusable.items():
+        log.warning("format.unusable", format=format, reason=reason)
 
 
 async def _run(
@@ -154,9 +166,6 @@ async def _parts(config: Config, source: Pool) -> AsyncIterator[Parts]:
         ),
         caches=storage.state_dir / "cache",
     )
-    await render.start()
-    for format, reason in render.unusable.items():
-        log.warning("format.unusable", format=format, reason=reason)
     try:
         yield Parts(
             source=source,
@@ -192,7 +201,12 @@ def _worker_settings(config: Config, dsn: str, me: Identity) -> WorkerSettings:
         poll_interval_s=worker.poll_interval_s,
         lease_s=worker.lease_s,
         drain_limit_s=worker.drain_limit_s,
-        claiming=Claiming(concurrency=worker.concurrency, timeout_s=worker.timeout_s, max_attempts=worker.retries + 1),
+        claiming=Claiming(
+            poll_interval_s=worker.poll_interval_s,
+            concurrency=worker.concurrency,
+            timeout_s=worker.timeout_s,
+            max_attempts=worker.retries + 1,
+        ),
         policy=Policy(
             backoff=Backoff(
                 delay_s=worker.retry_delay_s,

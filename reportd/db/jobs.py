@@ -30,11 +30,14 @@ JobRow: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One queue at one priority. `oldest` is the run_at of its first waiting job, no part of the lane's identity."""
+    """One queue at one priority. Its first waiting job has `run_at` `oldest` and is due in `wait_s` seconds; both may
+    change, and are no part of the lane's identity.
+    """
 
     queue: str
     priority: int
     oldest: datetime | None = field(default=None, compare=False)
+    wait_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,9 @@ class Snapshot:
     xmax: int
 
 
-async def lanes(conn: Connection) -> list[Lane]:
-    """Lanes with due jobs, the best first. Paused queues are left out."""
-    return [Lane(row["queue"], row["priority"], row["oldest"]) for row in await QUERIES["lanes"].rows(conn)]
+async def lanes(conn: Connection, *, horizon_s: float = 0.0) -> list[Lane]:
+    """Lanes with jobs that are due, or will be within `horizon_s`, the best first. Paused queues are left out."""
+    return [Lane(**row) for row in await QUERIES["lanes"].rows(conn, horizon_s=horizon_s)]
 
 
 async def claim(

@@ -2,8 +2,8 @@
 --
 -- The fence is written out in every statement of a worker: id, attempt, worker, not ready, no outcome.
 
--- name: lanes()
--- Lanes (queue and priority) that have due jobs, the best first: a skip scan, one index look per lane.
+-- name: lanes(horizon_s)
+-- Lanes (queue and priority) with jobs due within `horizon_s`, the best first: a skip scan, one index look per lane.
 with recursive lane (queue, priority, oldest) as (
   (
     select queue, priority, run_at
@@ -18,9 +18,9 @@ with recursive lane (queue, priority, oldest) as (
     order by queue, priority, run_at, id limit 1
   ) as next
 )
-select queue, priority, oldest
+select queue, priority, oldest, greatest(0, extract(epoch from oldest - statement_timestamp()))::double precision as wait_s
 from lane
-where oldest <= statement_timestamp()
+where oldest <= statement_timestamp() + make_interval(secs => :horizon_s)
   and not exists (select from reportd.queues where queues.name = lane.queue and queues.paused_at is not null)
 order by priority desc, oldest;
 

@@ -127,9 +127,9 @@ class _Sink:
             await self.flush()
 
     async def flush(self) -> None:
-        await failpoints.reach("fetching")
         batch, self._batch = memoryview(self._batch), bytearray()
         with _on_disk(self._block):
+            await failpoints.reach("fetching")
             while batch:
                 # An unbuffered file may take less than it is given when the disk fills up; the next write says why.
                 self._writing = asyncio.ensure_future(self._file.write(batch))

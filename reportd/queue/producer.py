@@ -17,9 +17,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Claiming:
-    """What a claim needs to know beside the lane: how much this daemon takes on, and the defaults of a job's limits."""
+    """What a claim needs to know beside the lane: how much this daemon takes on, how far ahead it looks, and the
+    defaults of a job's limits.
+    """
 
     concurrency: int
+    poll_interval_s: float
     timeout_s: float
     max_attempts: int
 
@@ -48,24 +51,32 @@ class Producer:
         self._start = start
         self._unsure = False
 
-    async def step(self) -> None:
-        """Claim until the slots are full or nothing is due."""
+    async def step(self) -> float | None:
+        """Claim until the slots are full or nothing is due; seconds until the next job is, where that is soon."""
         if self._unsure:
             await self._reconcile()
         while self._free() > 0:
-            if not await self._round():
-                return
+            if (wait_s := await self._round()) is not None:
+                return wait_s
+        return None
 
     def _free(self) -> int:
         return self._claiming.concurrency - self._running()
 
-    async def _round(self) -> int:
-        """Fill the free slots from the best lanes that have anything due; how many jobs that gave."""
+    async def _round(self) -> float | None:
+        """Fill the free slots from the best lanes that have anything due.
+
+        Without a due job: the seconds until the next one, at most a poll's interval; else None.
+        """
         started = 0
+        wait_s = self._claiming.poll_interval_s
         # Until the claim's answer is here, jobs may be ours without our knowing.
         self._unsure = True
         async with session(self._pool) as conn:
-            for lane in await jobs.lanes(conn):
+            for lane in await jobs.lanes(conn, horizon_s=wait_s):
+                if lane.wait_s > 0:
+                    wait_s = min(wait_s, lane.wait_s)
+                    continue
                 claimed = await jobs.claim(
                     conn,
                     lane=lane,
@@ -83,7 +94,7 @@ class Producer:
                 if self._free() <= 0:
                     break
         self._unsure = False
-        return started
+        return None if started else wait_s
 
     async def _reconcile(self) -> None:
         """Give back what a claim took whose answer never came: nobody else would while this worker lives."""

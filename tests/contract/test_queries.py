@@ -104,5 +104,5 @@ def test_every_query_has_a_purpose() -> None:
 
 
 def test_lane_and_snapshot_take_what_their_queries_give() -> None:
-    assert {field.name for field in dataclasses.fields(jobs.Lane)} == {"queue", "priority", "oldest"}
+    assert {field.name for field in dataclasses.fields(jobs.Lane)} == {"queue", "priority", "oldest", "wait_s"}
     assert {field.name for field in dataclasses.fields(jobs.Snapshot)} == {"xmin", "xmax"}
