@@ -16,14 +16,14 @@ from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
-from reportd.render.fonts import FAMILY, faces
+from reportd.render.fonts import faces
 from reportd.render.html import style
 
 _DATA_URI_BYTES_MAX = 2_000_000
 _FONT_SCHEME = "reportd-font:"
 _OPTIONS = {"pdf_variant": "pdf/ua-1", "pdf_identifier": True, "custom_metadata": True}
 # No XML may hold these, not even escaped; a report's data may.
-_NOT_XML = dict.fromkeys([*range(0x9), 0xB, 0xC, *range(0xE, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], "\ufffd")
+_NOT_XML = dict.fromkeys([*range(0x9), 0xB, 0xC, *range(0xE, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], " ")
 
 
 class Engine:
@@ -79,7 +79,8 @@ class _Fetcher(URLFetcher):  # type: ignore[misc]
 
 def _font_faces() -> str:
     return "".join(
-        f'@font-face {{ font-family: "{FAMILY}"; font-weight: {face.weight}; src: url("{_FONT_SCHEME}{face.name}");'
+        f'@font-face {{ font-family: "{face.family}"; font-weight: {face.weight};'
+        f' src: url("{_FONT_SCHEME}{face.name}");'
         f" unicode-range: {_ranges(face.characters)} }}"
         for face in faces()
     )

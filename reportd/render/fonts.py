@@ -16,7 +16,10 @@ from pathlib import Path
 import fontpkg_source_sans_3
 import uharfbuzz
 
-FAMILY = "reportd Sans"
+# WeasyPrint tells fonts apart by family, weight and style alone: of two faces that agree in these it would write one
+# into the PDF, with the other's glyph numbers. So each part of the alphabet is a family.
+FAMILIES: Mapping[str, str] = {"latin": "reportd Sans", "extended": "reportd Sans Extended"}
+FAMILY = ", ".join(FAMILIES.values())
 REGULAR, SEMIBOLD = 400, 600
 WEIGHTS = (REGULAR, SEMIBOLD)
 
@@ -50,6 +53,7 @@ class Face:
     """One static TrueType file: `content` is its bytes, `characters` the code points it is meant for."""
 
     name: str
+    family: str
     weight: int
     characters: tuple[int, ...]
     content: bytes
@@ -60,7 +64,13 @@ def faces() -> tuple[Face, ...]:
     """The faces, made on first use (some 40 ms)."""
     variable = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(_FILE)))
     return tuple(
-        Face(f"{part}-{weight}", weight, characters, _instance(variable, weight, characters, kerned=part == "latin"))
+        Face(
+            f"{part}-{weight}",
+            FAMILIES[part],
+            weight,
+            characters,
+            _instance(variable, weight, characters, kerned=part == "latin"),
+        )
         for part, characters in _CHARACTERS.items()
         for weight in WEIGHTS
     )
