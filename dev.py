@@ -298,7 +298,13 @@ def older_server() -> list[Stage]:
     if not found:
         return []
     where = f"PostgreSQL {found[0].parent.name}"
-    return [pytest(where, "tests/integration/db", "tests/contract", REPORTD_TEST_BINARIES=str(found[0]))]
+    places = (
+        "tests/contract",
+        "tests/integration/db",
+        "tests/integration/maintenance",
+        "tests/integration/test_fetch.py",
+    )
+    return [pytest(where, "-m", "database", *places, REPORTD_TEST_BINARIES=str(found[0]))]
 
 
 class Stages:

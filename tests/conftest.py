@@ -29,6 +29,13 @@ class Eventually(Protocol):
     async def __call__(self, condition: Callable[[], Value], limit_s: float = 10.0) -> Value: ...
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what speaks to a database, so that it can be run alone on another server (`-m database`)."""
+    for item in items:
+        if "server_dsn" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.database)
+
+
 @dataclass(frozen=True)
 class PostgresServer:
     """A server that belongs to one test, migrated; what was committed survives `restart` and `stop`."""
