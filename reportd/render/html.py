@@ -31,7 +31,8 @@ def html_of(view: View, *, styles: str = "") -> str:
 
 def css_text(text: str) -> str:
     """`text` as a CSS string that can stand in a `<style>` element, whatever it holds."""
-    return '"' + "".join(c if c.isalnum() or c in " .,:;-–()/" else f"\\{ord(c):x} " for c in text) + '"'
+    written = (c if c.isalnum() or c in " .,:;-–()/" else f"\\{ord(c):x} " if c.isprintable() else " " for c in text)
+    return f'"{"".join(written)}"'
 
 
 @lru_cache(maxsize=4)
