@@ -45,6 +45,8 @@ _CHARACTERS: Mapping[str, tuple[int, ...]] = {
     "latin": (*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2040), *_SIGNS),
     "extended": (*range(0x180, 0x250), *range(0x370, 0x530), *range(0x1E00, 0x2000), *range(0x2070, 0x2600)),
 }
+# Pango sets the space between two words in the font of the first, without asking whether it has one.
+_SPACES = (0x20, 0xA0)
 _WIDTH_UNKNOWN = 1.0  # em: what another font has to step in for is most likely as wide as it is high
 
 
@@ -99,7 +101,7 @@ def _advances(weight: int) -> Mapping[str, float]:
 def _instance(variable: uharfbuzz.Face, weight: int, characters: Iterable[int], *, kerned: bool) -> bytes:
     wanted = uharfbuzz.SubsetInput()
     wanted.pin_axis_location(variable, "wght", weight)
-    wanted.unicode_set.update(characters)
+    wanted.unicode_set.update((*characters, *_SPACES))
     features = wanted.layout_feature_tag_set
     features.clear()
     # Kerning of every alphabet is 50 kB, and reading it again would cost each PDF half a second.
