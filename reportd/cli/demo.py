@@ -23,16 +23,18 @@ from reportd.cli.follow import Ended
 from reportd.cli.output import emit_table, size
 from reportd.cli.packs import Pack
 from reportd.config import sources
-from reportd.config.tables import Config, Reports, Storage, Worker
+from reportd.config.tables import Config, Reports, Schedules, Storage, Worker
 from reportd.db import embedded, jobs, schedules
 from reportd.db.client import client
 from reportd.db.embedded import EmbeddedPostgres
 from reportd.db.queries import Connection
+from reportd.db.schedules import ScheduleRow
 from reportd.errors import DatabaseUnavailable
 from reportd.queue.worker import Shutdown
 
 WANTED = ("pdf", "xlsx", "csv")
 WATCH_S = 1.0
+PLAN_LIMIT_S = 5.0
 
 
 @click.command()
@@ -80,7 +82,9 @@ async def _demo(pack: Pack, home: Path, once: Path | None) -> None:
         config = Config(
             storage=Storage(state_dir=home),
             reports=Reports(directories=(pack.reports,), timezone="Europe/Vienna"),
-            worker=Worker(retries=1, retry_delay_s=2.0),  # somebody is watching
+            # Somebody is watching.
+            worker=Worker(retries=1, retry_delay_s=2.0),
+            schedules=Schedules(interval_s=1.0),
         )
         shutdown, ready = Shutdown(asyncio.Event(), asyncio.Event()), asyncio.Event()
         serving = asyncio.create_task(daemon.serve(config, dsn=dsn, ready=ready.set, shutdown=shutdown))
@@ -171,11 +175,10 @@ async def _go_on(connection: Connection, dsn: str) -> None:
     """Say what comes next, and tell of every job that ends, until somebody stops the demo."""
     click.echo("\nThe daemon goes on; Ctrl-C ends it all. From another terminal:\n")
     psql = f"psql '{dsn}'"
-    for schedule in await schedules.list_(connection):
-        if schedule.next_run_at is not None:
-            next_run = schedule.next_run_at.astimezone().strftime("%A, %d %B %Y, %H:%M")
-            click.echo(f"  # {schedule.name} is scheduled ({schedule.cron}, {schedule.timezone}): next on {next_run}")
-            click.echo(f"  {psql} -c \"select reportd.run_now('{schedule.name}')\"")
+    for schedule in await _planned(connection):
+        next_run = schedule.next_run_at.strftime("%A, %d %B %Y, %H:%M %Z") if schedule.next_run_at else "never"
+        click.echo(f"  # {schedule.name} is scheduled ({schedule.cron}, {schedule.timezone}), next on {next_run}; now:")
+        click.echo(f"  {psql} -c \"select reportd.run_now('{schedule.name}')\"")
     click.echo("  # your own order, and what became of it")
     order = "insert into reportd.jobs (kind, formats) values ('course-completion', '{xlsx}')"
     click.echo(f'  {psql} -c "{order}"')
@@ -190,6 +193,16 @@ async def _go_on(connection: Connection, dsn: str) -> None:
                 click.echo(f"\njob {told} {row['kind']} {ended.said()}")
                 for file in ended.artifacts:
                     click.echo(f"  {follow.path_of(file.uri)}")
+
+
+async def _planned(connection: Connection) -> Sequence[ScheduleRow]:
+    """The schedules, once the daemon has worked out when each is due; it needs a moment after it has declared them."""
+    limit = time.monotonic() + PLAN_LIMIT_S
+    while True:
+        found = await schedules.list_(connection)
+        if all(schedule.next_run_at for schedule in found) or time.monotonic() > limit:
+            return found
+        await asyncio.sleep(0.1)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ _PROBE = """
 import json, sys
 from reportd.render import leaves
 found = leaves.load(json.loads(sys.argv[1]))
+print()
 json.dump({name: str(error) for name, error in found.unusable.items()}, sys.stdout)
 """
 
@@ -45,5 +46,6 @@ async def unusable() -> Mapping[str, str]:
     if process.returncode != 0:
         last = said.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
         return dict.fromkeys(formats, f"loading the renderers ended with status {process.returncode}: {last[0]}")
-    reasons: dict[str, str] = json.loads(out)
+    # The last line: WeasyPrint writes there, too, when it misses something.
+    reasons: dict[str, str] = json.loads(out.splitlines()[-1])
     return reasons

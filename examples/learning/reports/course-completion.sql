@@ -8,15 +8,13 @@
 -- title   = "Enrolled in"
 --
 -- [params.mandatory_only]
--- type    = "bool"
--- default = false
--- title   = "Mandatory courses only"
+-- type  = "bool"
+-- title = "Mandatory courses only"
 --
 -- [params.min_enrolments]
--- type    = "int"
--- default = 1
--- min     = 1
--- title   = "Enrolments from"
+-- type  = "int"
+-- min   = 1
+-- title = "Enrolments from"
 -- ///
 
 -- @kpi summary
@@ -28,7 +26,7 @@ with spans (is_now, span) as (
   select e.*
   from learning.enrolments e
   join learning.courses c on c.id = e.course_id
-  where c.is_mandatory or not :mandatory_only
+  where c.is_mandatory or not coalesce(:mandatory_only, false)
 ), measures as (
   select
     is_now,
@@ -57,7 +55,7 @@ select
   count(*) filter (where e.status = 'completed') as completed
 from learning.enrolments e
 join learning.courses c on c.id = e.course_id
-where e.enrolled_on <@ :period and (c.is_mandatory or not :mandatory_only)
+where e.enrolled_on <@ :period and (c.is_mandatory or not coalesce(:mandatory_only, false))
 group by date_trunc('month', e.enrolled_on)
 order by date_trunc('month', e.enrolled_on);
 
@@ -87,7 +85,7 @@ from learning.enrolments e
 join learning.courses c on c.id = e.course_id
 left join tested t on t.enrolment_id = e.id
 left join studied s on s.enrolment_id = e.id
-where e.enrolled_on <@ :period and (c.is_mandatory or not :mandatory_only)
+where e.enrolled_on <@ :period and (c.is_mandatory or not coalesce(:mandatory_only, false))
 group by c.id
-having count(*) >= :min_enrolments
+having count(*) >= coalesce(:min_enrolments, 1)
 order by c.category, c.code;

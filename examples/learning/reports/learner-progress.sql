@@ -16,11 +16,10 @@
 -- ]
 --
 -- [params.min_progress]
--- type    = "int"
--- default = 0
--- min     = 0
--- max     = 100
--- title   = "Progress from (%)"
+-- type  = "int"
+-- min   = 0
+-- max   = 100
+-- title = "Progress from (%)"
 -- ///
 
 -- @kpi summary
@@ -107,5 +106,5 @@ join learning.learners l on l.id = p.learner_id
 join learning.departments d on d.id = l.department_id
 where :department in (d.name, 'All departments')
 group by l.id
-having avg(p.progress) * 100 >= :min_progress
+having :min_progress is null or avg(p.progress) * 100 >= :min_progress
 order by l.office, l.full_name, l.staff_no;
