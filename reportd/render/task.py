@@ -1,4 +1,4 @@
-"""What passes between the daemon and a render child: a task down, files up. JSON both ways; neither side trusts pickles."""
+"""What passes between the daemon and a render child: a task down, files up. JSON both ways, for pickles are code."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class RenderSettings:
 class RenderTask:
     """One job's rendering: the report's text, its typed params and spool, the formats asked, and where files go.
 
-    `params` are the resolved values (`Params.as_json()`); `directory` is the spool; `out` is an empty directory that the
-    child writes into and nobody else; `title` overrides the report's title (a job's `name`).
+    `params` are the resolved values (`Params.as_json()`); `directory` is the spool; `out` is an empty directory that
+    the child writes into and nobody else; `title` overrides the report's title (a job's `name`).
     """
 
     source: ReportSource
@@ -57,7 +57,7 @@ class RenderTask:
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """One file that a renderer wrote. `path` is absolute, inside the task's `out`; `name` is what a reader is offered."""
+    """One file that a renderer wrote. `path` is absolute, inside the task's `out`; `name` is for whoever gets it."""
 
     format: str
     name: str
