@@ -109,6 +109,8 @@ def _column(look: _Look, *, index: int, type_name: str, locale: str) -> Column:
     format = replace(look.format, decimals=_decimals(look))
     total = look.total if look.count else None
     title = title_of(look.name)
+    if format.kind == "percent":
+        title = title.removesuffix(" %")  # the values say it
     return Column(
         name=look.name,
         title=title,

@@ -11,7 +11,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from reportd.render.view import Grid, Head, Part, View
+from reportd.render.view import Grid, Part, View
 from reportd.report.document import Document
 
 THEME = Path(__file__).parent / "theme"
@@ -42,14 +42,29 @@ def style(name: str) -> str:
 
 
 def _part(part: Part) -> Markup:
-    classes = [_class_of(head) for head in part.heads] if isinstance(part, Grid) else []
+    classes = _classes(part) if isinstance(part, Grid) else {}
     return Markup(_template(part.kind).render(part=part, classes=classes))  # noqa: S704  rendered with autoescape
 
 
-def _class_of(head: Head) -> Markup:
-    """The class attribute of a column's cells: `r`ight, `w`rapping, `a`part from the figure before."""
-    names = ["r"] if head.align == "right" else [*(["a"] if head.apart else []), *(["w"] if head.wraps else [])]
-    return Markup(' class="{}"').format(" ".join(names)) if names else Markup("")
+def _classes(grid: Grid) -> dict[str, list[Markup]]:
+    """The class attribute of each column's cells, by kind of line; made once, as cells are many.
+
+    `r`ight, `a`part from the figure before, `w`rapping, `h`airline below, `sum`: a rule above.
+    """
+    sides = ["r" if head.align == "right" else "a" if head.apart else "" for head in grid.heads]
+    wraps = ["w" if head.wraps else "" for head in grid.heads]
+    hair = "" if grid.striped else "h"
+    return {
+        "head": [_class(side) for side in sides],
+        "row": [_class(side, wrap, hair) for side, wrap in zip(sides, wraps, strict=True)],
+        "subtotal": [_class(side) for side in sides],
+        "total": [_class(side, "sum") for side in sides],
+    }
+
+
+def _class(*names: str) -> Markup:
+    named = " ".join(name for name in names if name)
+    return Markup(' class="{}"').format(named) if named else Markup("")
 
 
 def _metadata(document: Document) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from reportd.render.fonts import width_em
@@ -27,7 +28,8 @@ _TEXT_LEAST = 6.0
 _WORD_CUT_MAX = 12  # characters of a broken word that are dropped rather than left standing
 _HEAD_SCALE = 0.94
 _QUANTILE = 0.98
-_SLACK = 1.01  # kerning and rounding must never break a line that was measured to fit
+_PIXEL = 0.75
+_SLACK = 1.02  # kerning and rounding must never break a line that was measured to fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +146,19 @@ def _set(grid: Grid, needs: Sequence[_Need], inner: float, size: float) -> Grid:
         least = [need.least * size * _SLACK + need.pad for need in needs]
         wish = [a - b for a, b in zip(natural, least, strict=True)]
         widths = [b + (inner - sum(least)) * w / (sum(wish) or 1) for b, w in zip(least, wish, strict=True)]
+    widths = _snapped(widths)
     room = [(width - need.pad) / size for width, need in zip(widths, needs, strict=True)]
     lines = tuple(_clamped(line, room, needs) if line.kind == "row" else line for line in grid.lines)
     return replace(grid, widths=tuple(widths), size=size, lines=lines)
+
+
+def _snapped(widths: list[float]) -> list[float]:
+    """`widths`, their sum the same, with edges on a screen's pixels: rules meet there without a seam."""
+    edges = [0.0]
+    for width in widths:
+        edges.append(edges[-1] + width)
+    inner = [round(edge / _PIXEL) * _PIXEL for edge in edges[1:-1]]
+    return [b - a for a, b in pairwise([0.0, *inner, edges[-1]])]
 
 
 def _clamped(line: Line, room: Sequence[float], needs: Sequence[_Need]) -> Line:

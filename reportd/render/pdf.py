@@ -77,7 +77,7 @@ def _page_css(view: View, page: Page) -> str:
     return (
         f"@page {{ size: {size}; @bottom-left {{ content: {left} }} @bottom-right {{ content: {number} }}"
         f" @bottom-center {{ content: {confidentiality} }} }}"
-        f" .group th {{ string-set: group content() {continued} }}"
+        f" .group {{ string-set: group content() {continued} }}"
     )
 
 

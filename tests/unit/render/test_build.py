@@ -42,7 +42,7 @@ def test_a_table_has_titles_formats_and_exact_totals(tmp_path: Path) -> None:
         ("Order ID", "identifier", None, 0),
         ("Qty", "integer", Decimal(7), 1),
         ("Amount", "number", Decimal("10.05"), 1),
-        ("Margin %", "percent", None, 1),
+        ("Margin", "percent", None, 1),
     ]
     assert table.rows.count == 3
     assert table.totals
