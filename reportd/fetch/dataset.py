@@ -9,7 +9,6 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +55,8 @@ async def fetch(
     work = directory.with_name(f".{directory.name}.{secrets.token_hex(6)}")
     try:
         await asyncio.to_thread(work.mkdir, parents=True, mode=0o700)
-        as_of, blocks = await _blocks(pool, report, params, work, timezone=timezone, limits=limits, on_query=on_query)
+        async with snapshot(pool, timezone=timezone, limits=limits) as (connection, as_of):
+            blocks = await spool_blocks(connection, report, params, work, limits=limits, on_query=on_query)
         dataset = Dataset(work, as_of, timezone, report.source.sha256, params.as_json(), blocks)
         return await asyncio.to_thread(_publish, dataset, directory)
     except OSError as error:
@@ -75,33 +75,36 @@ def reuse(directory: Path, report_sha256: str, params: Params) -> Dataset | None
     return _present(directory, report_sha256, params.as_json())
 
 
-async def _blocks(
-    pool: Pool,
+async def spool_blocks(
+    connection: Connection,
     report: Report,
     params: Params,
     work: Path,
     *,
-    timezone: str,
     limits: FetchLimits,
-    on_query: OnQuery | None,
-) -> tuple[datetime, Mapping[str, Spooled]]:
+    on_query: OnQuery | None = None,
+) -> Mapping[str, Spooled]:
+    """Prepare every query of `report`, then run them one after the other into `work`; the results by block.
+
+    `connection` is inside the job's snapshot. Errors: as `fetch`.
+    """
     blocks: dict[str, Spooled] = {}
-    async with snapshot(pool, timezone=timezone, limits=limits) as (connection, as_of):
-        queries = [await prepare(connection, report, block, params, limits) for block in report.blocks]
-        for index, query in enumerate(queries):
-            if on_query is not None:
-                on_query(query.block, index, len(queries))
-            spent = sum(block.bytes for block in blocks.values())
-            allowance = _allowance(report, limits, spent=spent)
-            blocks[query.block.name] = await _spool(connection, query, work, limits=limits, allowance=allowance)
-    return as_of, blocks
+    queries = [await prepare(connection, block, params, limits) for block in report.blocks]
+    for index, query in enumerate(queries):
+        if on_query is not None:
+            on_query(query.block, index, len(queries))
+        spent = sum(block.bytes for block in blocks.values())
+        blocks[query.block.name] = await spool_query(connection, query, work, report=report, limits=limits, spent=spent)
+    return blocks
 
 
-async def _spool(
-    connection: Connection, query: Query, work: Path, *, limits: FetchLimits, allowance: Allowance
+async def spool_query(
+    connection: Connection, query: Query, work: Path, *, report: Report, limits: FetchLimits, spent: int
 ) -> Spooled:
+    """Run one query into a file of `work`, after others of the same job have written `spent` bytes. Errors: as `fetch`."""
     block = query.block
     path = work / f"{block.name}.csv"
+    allowance = _allowance(report, limits, spent=spent)
     with translated(query.sent, limits):
         async with asyncio.timeout(limits.query_timeout_s + _SILENCE_LIMIT_S):
             copied = await copy(connection, query.text, path, block=block.name, allowance=allowance)

@@ -12,6 +12,7 @@ from reportd.fetch.limits import FetchLimits
 from reportd.report import binding
 from reportd.report.binding import Bound
 from reportd.report.definition import Block, Report
+from reportd.report.fault import nearest
 from reportd.report.params import Params, sql_types
 from reportd.spool import SpoolColumn
 
@@ -43,9 +44,13 @@ class Typed:
     columns: tuple[SpoolColumn, ...]
 
 
-async def prepare(connection: Connection, report: Report, block: Block, params: Params, limits: FetchLimits) -> Query:
+async def prepare(connection: Connection, block: Block, params: Params, limits: FetchLimits) -> Query:
     """Have the server parse and type `block`'s query; put `params` into it. Errors: QueryError, QueryInterrupted."""
-    bound = bind(report, block)
+    bound = binding.prepared(block.sql, {name: value.type for name, value in params.values.items()})
+    for name in bound.names:
+        if name not in params.values:
+            known = nearest(name, params.values)
+            raise query_error(f'no value is given for ":{name}"{known}', block=block, line=block.line)
     secrets = _secrets(params)
     with translated(Sent(block, bound, secrets=secrets), limits):
         found = await typed(connection, block, bound)
@@ -68,7 +73,7 @@ async def typed(connection: Connection, block: Block, bound: Bound) -> Typed:
     oids = [type.oid for type in params] + [column.type.oid for column in columns]
     types: list[str] = [row[0] for row in await connection.fetch(_TYPES, oids)]
     return Typed(
-        params=dict(zip(bound.names, types, strict=False)),
+        params=dict(zip(bound.names, types[: len(params)], strict=True)),
         columns=tuple(
             SpoolColumn(column.name, type) for column, type in zip(columns, types[len(params) :], strict=True)
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import resource
@@ -86,6 +87,26 @@ async def test_no_room_is_store_full_and_leaves_nothing(store: DirectoryStore, r
     with files_no_larger_than(2_500_000), pytest.raises(StoreFull, match="storing sales"):
         await store.put(file, job=1, attempt=1)
 
+    assert files(root) == []
+
+
+async def test_a_failed_fsync_is_final(
+    store: DirectoryStore, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = rendered(tmp_path, b"x")
+    root.joinpath("0").mkdir(parents=True)
+    calls: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        calls.append(descriptor)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+    with pytest.raises(ReportdError, match="storing sales"):
+        await store.put(file, job=1, attempt=1)
+
+    assert len(calls) == 1
     assert files(root) == []
 
 
