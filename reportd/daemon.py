@@ -202,6 +202,7 @@ def _worker_settings(config: Config, dsn: str, me: Identity) -> WorkerSettings:
         lease_s=worker.lease_s,
         drain_limit_s=worker.drain_limit_s,
         claiming=Claiming(
+            brief_concurrency=worker.brief_concurrency,
             poll_interval_s=worker.poll_interval_s,
             concurrency=worker.concurrency,
             timeout_s=worker.timeout_s,

@@ -102,6 +102,9 @@ class Worker(Table):
         default=("worker", "scheduler"), description="What this daemon does: run jobs, keep the schedules, or both."
     )
     concurrency: Count = Field(default=3, description="Jobs that run at once.")
+    brief_concurrency: Count = Field(
+        default=400, description="Brief jobs in hand at once: those of tasks that take milliseconds."
+    )
     poll_interval_s: Seconds = Field(default=5.0, description="Longest wait before it looks for jobs again.")
     timeout_s: Seconds = Field(default=300.0, description="How long one attempt may take.")
     retries: Annotated[int, Field(ge=0, le=1000)] = Field(default=3, description="Further tries after a first failure.")
@@ -179,6 +182,11 @@ class Storage(Table):
         default_factory=lambda seen: seen.get("state_dir", Path()) / "spool",
         description="Query results of running jobs. Default: below state_dir.",
         examples=["~/.local/state/reportd/spool"],
+    )
+    deliver_dir: Path = Field(
+        default_factory=lambda seen: seen.get("state_dir", Path()) / "delivered",
+        description="Where targets such as file:sales/ begin; nothing is written outside. Default: below state_dir.",
+        examples=["~/.local/state/reportd/delivered"],
     )
     orphan_age_s: Seconds = Field(
         default=86_400.0, description="Age at which a finished file that no row names is removed."

@@ -23,6 +23,7 @@ QUERIES = queries.load("jobs")
 Hint: TypeAlias = tuple[datetime, int]
 """Where in a lane the next claim's scan starts: (run_at, id)."""
 
+ID_MAX = 2**63 - 1
 START: Hint = (datetime(1, 1, 2, tzinfo=UTC), 0)
 JobRow: TypeAlias = Mapping[str, Any]
 """A whole row of `reportd.jobs`, by column."""
@@ -41,11 +42,23 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A moment in the database: transactions below `xmin` have all ended, none from `xmax` on had begun."""
+class Scan:
+    """One claim's scan: the bounds of its snapshot, its time, and the last row it took (None: it took none).
+
+    Transactions below `xmin` had all ended, none from `xmax` on had begun. `full`: it stopped because it had enough;
+    else it saw every row due at `at`.
+    """
 
     xmin: int
     xmax: int
+    at: datetime
+    last: Hint | None
+    full: bool
+
+    @property
+    def reached(self) -> Hint:
+        """Everything up to here was seen."""
+        return self.last if self.full and self.last is not None else (self.at, ID_MAX)
 
 
 async def lanes(conn: Connection, *, horizon_s: float = 0.0) -> list[Lane]:
@@ -63,10 +76,11 @@ async def claim(
     after: Hint | None,
     default_timeout_s: float,
     default_max_attempts: int,
-) -> list[Job]:
+) -> tuple[list[Job], Scan]:
     """Take up to `demand` due jobs of `lane`, the oldest first, skipping what others hold; only of `kinds`.
 
     Each job's attempt has risen by one, and the batch has a row in `claims`. A worker that was declared dead gets none.
+    The scan tells what was seen, for the next claim's `after`.
     """
     after_run_at, after_id = after or START
     rows = await QUERIES["claim"].rows(
@@ -81,14 +95,10 @@ async def claim(
         default_timeout_s=default_timeout_s,
         default_max_attempts=default_max_attempts,
     )
-    return [_job(row) for row in rows]
-
-
-async def snapshot(conn: Connection) -> Snapshot:
-    """The present moment."""
-    row = await QUERIES["snapshot"].row(conn)
-    assert row is not None
-    return Snapshot(row["xmin"], row["xmax"])
+    scan = rows[0]
+    claimed = [_job(row) for row in rows if row["id"] is not None]
+    last = (claimed[-1].run_at, claimed[-1].id) if claimed else None
+    return claimed, Scan(scan["xmin"], scan["xmax"], scan["at"], last, full=len(claimed) >= demand)
 
 
 async def begin(
@@ -144,8 +154,14 @@ async def complete(
 
 async def complete_brief(conn: Connection, *, worker: int, jobs: Sequence[tuple[int, int]]) -> list[int]:
     """Complete (id, attempt) pairs without files or results; the ids still ours. Claims stay: see `drop_claims`."""
-    rows = await QUERIES["complete_brief"].rows(conn, worker=worker, **_pairs(jobs))
-    return [row["id"] for row in rows]
+    tries: dict[int, list[int]] = {}
+    for id, attempt in jobs:
+        tries.setdefault(attempt, []).append(id)
+    completed: list[int] = []
+    for attempt, ids in tries.items():  # nearly always one: the first
+        rows = await QUERIES["complete_brief"].rows(conn, worker=worker, ids=ids, attempt=attempt)
+        completed += [row["id"] for row in rows]
+    return completed
 
 
 async def retry_later(
@@ -382,6 +398,7 @@ def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _job(row: asyncpg.Record) -> Job:
     values = dict(row)
+    del values["xmin"], values["xmax"], values["at"]
     values["formats"] = tuple(values["formats"] or ())
     values["deliver"] = tuple(values["deliver"])
     return Job(**values)

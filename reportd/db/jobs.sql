@@ -27,7 +27,8 @@ order by priority desc, oldest;
 -- name: claim(queue, priority, demand, worker, kinds, after_run_at, after_id, default_timeout_s, default_max_attempts)
 -- Take up to `demand` due jobs of a lane, the oldest first, and note the batch.
 -- By ctid, since no plan can turn that into a join. statement_timestamp() is no later than the snapshot, and lets the
--- index end the scan. A worker that was declared dead has no row any more and gets nothing.
+-- index end the scan. A worker that was declared dead has no row any more and gets nothing. There is always one row,
+-- without an id when nothing was taken: it has the scan's snapshot (see queue/hint.py).
 with me as materialized (
   select id from reportd.workers where id = :worker for key share
 ),
@@ -61,16 +62,16 @@ select taken.id, taken.kind, taken.queue, taken.priority, taken.run_at, taken.cr
   coalesce(taken.timeout_s, kinds.timeout_s, queues.timeout_s, :default_timeout_s) as timeout_s,
   taken.params, taken.params_resolved, taken.formats, taken.name, taken.deliver, taken.template, taken.requested_by,
   taken.department, taken.tenant, taken.metadata, taken.schedule_id, taken.slot, taken.parent_id,
-  (select batch.id from batch) as claim_id
-from taken
+  (select batch.id from batch) as claim_id,
+  scan.xmin, scan.xmax, scan.at
+from (
+  select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xmax, statement_timestamp() as at
+) as scan
+left join taken on true
 left join reportd.kinds on kinds.name = taken.kind
 left join reportd.queues on queues.name = taken.queue
 order by taken.run_at, taken.id;
-
--- name: snapshot()
--- The ids that bound this moment's snapshot: below xmin all have ended, from xmax on none had begun.
-select pg_snapshot_xmin(now.snapshot)::text::bigint as xmin, pg_snapshot_xmax(now.snapshot)::text::bigint as xmax
-from (select pg_current_snapshot() as snapshot) as now;
 
 -- name: begin(id, worker, attempt, params_resolved)
 -- The handler of this attempt starts.
@@ -104,8 +105,8 @@ filed as (
   )
 ),
 owed as (
-  insert into reportd.deliveries (job_id, channel, target)
-  select distinct done.id, wanted.channel, wanted.target
+  insert into reportd.deliveries (job_id, channel, target, digest)
+  select distinct done.id, wanted.channel, wanted.target, :result::jsonb ->> 'data_sha256'
   from done, jsonb_to_recordset(:deliveries) as wanted (channel text, target text)
   returning id, job_id
 ),
@@ -126,20 +127,19 @@ counted as (
 )
 select true as done, reportd.settle(:claim, done.id), (select count(*) from sent) from done;
 
--- name: complete_brief(worker, ids, attempts)
+-- name: complete_brief(worker, ids, attempt)
 -- Many ends at once, of jobs without files or results; a first try leaves no row in attempts.
+-- One attempt number for all: pairs would need a join, and its plan is quadratic or worse.
 with done as (
   update reportd.jobs
   set outcome = 'completed', finished_at = clock_timestamp(), percent = 100, step = null, message = null, eta = null,
       error = null, active_key = null, started_at = coalesce(started_at, clock_timestamp())
-  from unnest(:ids::bigint[], :attempts::integer[]) as ours (id, attempt)
-  where jobs.id = any (:ids) and jobs.id = ours.id and jobs.attempt = ours.attempt
-    and jobs.worker = :worker and not jobs.ready and jobs.outcome is null
-  returning jobs.id, jobs.queue, jobs.attempt, jobs.started_at, jobs.finished_at
+  where id = any (:ids) and worker = :worker and attempt = :attempt and not ready and outcome is null
+  returning id, queue, attempt, started_at, finished_at
 ),
 tried as (
   insert into reportd.attempts (job_id, attempt, worker, started_at, ended_at, outcome)
-  select id, attempt, :worker, started_at, finished_at, 'completed' from done where attempt > 1
+  select id, attempt, :worker, started_at, finished_at, 'completed' from done where :attempt > 1
 ),
 counted as (
   insert into reportd.tallies (queue, outcome, jobs) select queue, 'completed', count(*) from done group by queue
@@ -281,12 +281,15 @@ select exists (
 
 -- name: interrupted(worker, ids, attempts)
 -- Of the jobs that the worker runs: which were asked to stop, and which are no longer its own.
-select ours.id,
-  case when jobs.id is null then 'fenced' else 'cancelled' end as reason
+select ours.id, case when held.id is null then 'fenced' else 'cancelled' end as reason
 from unnest(:ids::bigint[], :attempts::integer[]) as ours (id, attempt)
-left join reportd.jobs
-  on jobs.id = ours.id and jobs.attempt = ours.attempt and jobs.worker = :worker and not jobs.ready and jobs.outcome is null
-where jobs.id is null or jobs.cancel_requested_at is not null;
+left join lateral (
+  select id, cancel_requested_at
+  from reportd.jobs
+  where id = ours.id and attempt = ours.attempt and worker = :worker and not ready and outcome is null
+  offset 0 -- one look at the index per job, whatever the planner thinks of the table's size
+) as held on true
+where held.id is null or held.cancel_requested_at is not null;
 
 -- name: drop_claims(claims)
 -- Batches whose last job has ended.

@@ -13,6 +13,8 @@ class Kind(Protocol):
     """One thing that a job can be. Errors are ReportdErrors; each says whether another try can help."""
 
     name: str
+    brief: bool
+    """Takes milliseconds, keeps nothing for another attempt: claimed ahead and completed in batches."""
 
     def resolve(self, job: Job) -> Mapping[str, Any] | None:
         """The job's parameters with defaults and period words settled, or None; stored with the first attempt."""

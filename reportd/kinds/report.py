@@ -18,6 +18,8 @@ from reportd.report.definition import Report
 class ReportKind:
     """One report as a kind of job."""
 
+    brief = False
+
     def __init__(self, report: Report, parts: Parts) -> None:
         self.name = report.name
         self._report = report
@@ -49,6 +51,8 @@ class ReportKind:
 
 class BrokenKind:
     """A report that could not be read or prepared: its jobs fail at once, with the reason."""
+
+    brief = False
 
     def __init__(self, broken: Broken) -> None:
         self.name = broken.name

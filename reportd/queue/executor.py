@@ -39,9 +39,11 @@ from reportd.job import (
 )
 from reportd.kinds.kind import Kind
 from reportd.progress import Progress
+from reportd.queue.flusher import Flusher
 
 log = structlog.get_logger()
 
+_PLAIN = Completed()
 Reason = Literal["cancelled", "fenced", "drain"]
 
 
@@ -79,17 +81,29 @@ class Executor:
         self._policy = policy
         self._freed = freed
         self._attempts: dict[int, Attempt] = {}
+        self._brief = 0
+        self.flusher = Flusher(pool=pool, worker=worker, written=self._written)
 
     @property
     def running(self) -> list[Attempt]:
         """The attempts whose end is not yet written."""
         return list(self._attempts.values())
 
+    def taken(self, *, brief: bool) -> int:
+        """How many jobs of brief kinds, or of all others, are in hand."""
+        return self._brief if brief else len(self._attempts) - self._brief
+
     def start(self, job: Job, *, group: asyncio.TaskGroup) -> None:
         """Run `job` as a task of `group`."""
-        attempt = Attempt(job, self._kinds.get(job.kind))
+        kind = self._kinds.get(job.kind)
+        attempt = Attempt(job, kind)
         self._attempts[job.id] = attempt
-        attempt.task = group.create_task(self._run(attempt), name=f"job-{job.id}")
+        if kind is not None and kind.brief:
+            self._brief += 1
+            self.flusher.expect(job)
+            attempt.task = group.create_task(self._run_brief(attempt, kind))
+        else:
+            attempt.task = group.create_task(self._run(attempt), name=f"job-{job.id}")
 
     def interrupt(self, job_id: int, reason: Reason) -> None:
         """End an attempt early; its outcome follows from `reason`. Too late once the outcome is being written."""
@@ -99,23 +113,51 @@ class Executor:
             attempt.task.cancel()
 
     async def _run(self, attempt: Attempt) -> None:
+        log.info("job.started", job=attempt.job.id, kind=attempt.job.kind, attempt=attempt.job.attempt)
+        try:
+            await self._end(attempt, await self._attempt(attempt))
+        finally:
+            self._drop(attempt)
+
+    async def _run_brief(self, attempt: Attempt, kind: Kind) -> None:
+        """Like `_run`, without the writes that a job of milliseconds does not need: its end goes out in a batch."""
         job = attempt.job
-        log.info("job.started", job=job.id, kind=job.kind, attempt=job.attempt)
         try:
             outcome = await self._attempt(attempt)
-            attempt.finishing = True
-            # The interrupt's own cancellation has done its work; a later one (tear-down) still ends this task.
-            if attempt.reason and (task := asyncio.current_task()):
-                task.uncancel()
-            if outcome is None or not await self._settled(attempt, outcome):
-                log.warning("job.fenced", job=job.id, attempt=job.attempt)
-                if isinstance(outcome, Completed) and attempt.kind:
-                    await attempt.kind.discard(outcome.artifacts)
-            elif attempt.kind and isinstance(outcome, Completed | Failed | Cancelled):
-                await attempt.kind.forget(job)
-        finally:
-            del self._attempts[job.id]
-            self._freed()
+            if outcome == _PLAIN:
+                attempt.finishing = True
+                self.flusher.add(job)
+                return
+            await self._end(attempt, outcome)
+        except BaseException:
+            self._drop(attempt)
+            raise
+        self.flusher.settled(job)
+        self._drop(attempt)
+
+    def _written(self, batch: list[Job]) -> None:
+        for job in batch:
+            self._drop(self._attempts[job.id])
+
+    def _drop(self, attempt: Attempt) -> None:
+        del self._attempts[attempt.job.id]
+        if attempt.kind is not None and attempt.kind.brief:
+            self._brief -= 1
+        self._freed()
+
+    async def _end(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        """Write how the attempt ended, and clear up behind it."""
+        job = attempt.job
+        attempt.finishing = True
+        # The interrupt's own cancellation has done its work; a later one (tear-down) still ends this task.
+        if attempt.reason and (task := asyncio.current_task()):
+            task.uncancel()
+        if outcome is None or not await self._settled(attempt, outcome):
+            log.warning("job.fenced", job=job.id, attempt=job.attempt)
+            if isinstance(outcome, Completed) and attempt.kind:
+                await attempt.kind.discard(outcome.artifacts)
+        elif attempt.kind and isinstance(outcome, Completed | Failed | Cancelled):
+            await attempt.kind.forget(job)
 
     async def _attempt(self, attempt: Attempt) -> Outcome | None:
         """One try, and how it ended; None when the job turned out to be no longer ours."""
@@ -129,10 +171,11 @@ class Executor:
                 async with asyncio.timeout(job.timeout_s) as deadline:
                     resolved = job.params_resolved if job.params_resolved is not None else attempt.kind.resolve(job)
                     await failpoints.reach("claimed")
-                    if not await self._begin(job, resolved):
+                    if not attempt.kind.brief and not await self._begin(job, resolved):
                         return None
                     await failpoints.reach("begun")
-                    return await attempt.kind.run(replace(job, params_resolved=resolved), attempt.progress)
+                    settled = job if resolved is job.params_resolved else replace(job, params_resolved=resolved)
+                    return await attempt.kind.run(settled, attempt.progress)
             except TimeoutError:
                 if not deadline.expired():
                     raise

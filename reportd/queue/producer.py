@@ -1,105 +1,143 @@
-"""Claims due jobs, lane by lane, as many as there are free slots."""
+"""Claims due jobs, lane by lane, as many as there is room for.
+
+Jobs of brief kinds are claimed ahead, in batches; of all others exactly as many as there are free slots, so that none
+waits in the hands of a worker that is busy.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
 from reportd.db import jobs
-from reportd.db.pool import Pool
+from reportd.db.jobs import Lane
+from reportd.db.pool import Connection, Pool
 from reportd.db.session import session
 from reportd.job import Job
+from reportd.queue.lanes import Lanes
 
 log = structlog.get_logger()
+
+Share = Literal["long", "brief"]
+SHARES: tuple[Share, ...] = ("long", "brief")
+# A claim of brief jobs waits until there is room for a good part of a batch: one statement for many.
+_BATCH_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Claiming:
-    """What a claim needs to know beside the lane: how much this daemon takes on, how far ahead it looks, and the
-    defaults of a job's limits.
+    """What a claim needs to know beside the lane: how much this daemon takes on at once, of long and of brief jobs, how
+    far ahead it looks, and the defaults of a job's limits.
     """
 
     concurrency: int
+    brief_concurrency: int
     poll_interval_s: float
     timeout_s: float
     max_attempts: int
 
 
-class Producer:
-    """Finds work for the free slots. `start` hands a claimed job to the executor; `running` counts the taken
-    slots, `known` names the jobs in them."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The executor's side: kinds of a share, jobs taken of it, all jobs in hand, and where a claimed one goes."""
 
-    def __init__(
-        self,
-        *,
-        pool: Pool,
-        worker: int,
-        kinds: Callable[[], Sequence[str]],
-        claiming: Claiming,
-        running: Callable[[], int],
-        known: Callable[[], Sequence[int]],
-        start: Callable[[Job], None],
-    ) -> None:
+    kinds: Callable[[Share], Sequence[str]]
+    taken: Callable[[Share], int]
+    known: Callable[[], Sequence[int]]
+    start: Callable[[Job], None]
+
+
+class Producer:
+    """Finds work for one worker."""
+
+    def __init__(self, *, pool: Pool, worker: int, claiming: Claiming, work: Work) -> None:
         self._pool = pool
         self._worker = worker
-        self._kinds = kinds
         self._claiming = claiming
-        self._running = running
-        self._known = known
-        self._start = start
+        self._work = work
+        self._lanes = Lanes()
         self._unsure = False
 
     async def step(self) -> float | None:
-        """Claim until the slots are full or nothing is due; seconds until the next job is, where that is soon."""
+        """Claim until there is no room or nothing is due; seconds until the next job is, where that is soon."""
         if self._unsure:
             await self._reconcile()
-        while self._free() > 0:
-            if (wait_s := await self._round()) is not None:
-                return wait_s
-        return None
+        wait_s: float | None = None
+        while wait_s is None and any(self._room(share) for share in SHARES):
+            # Until a claim's answer is here, jobs may be ours without our knowing.
+            self._unsure = True
+            async with session(self._pool) as conn:
+                wait_s = await self._round(conn)
+            self._unsure = False
+        return wait_s
 
-    def _free(self) -> int:
-        return self._claiming.concurrency - self._running()
-
-    async def _round(self) -> float | None:
-        """Fill the free slots from the best lanes that have anything due.
-
-        Without a due job: the seconds until the next one, at most a poll's interval; else None.
-        """
-        started = 0
+    async def _round(self, conn: Connection) -> float | None:
+        """One pass over the lanes, the best first. None: there may be more; else the seconds until the next job."""
         wait_s = self._claiming.poll_interval_s
-        # Until the claim's answer is here, jobs may be ours without our knowing.
-        self._unsure = True
-        async with session(self._pool) as conn:
-            for lane in await jobs.lanes(conn, horizon_s=wait_s):
-                if lane.wait_s > 0:
-                    wait_s = min(wait_s, lane.wait_s)
-                    continue
-                claimed = await jobs.claim(
-                    conn,
-                    lane=lane,
-                    demand=self._free(),
-                    worker=self._worker,
-                    kinds=self._kinds(),
-                    after=None,
-                    default_timeout_s=self._claiming.timeout_s,
-                    default_max_attempts=self._claiming.max_attempts,
-                )
-                for job in claimed:
-                    log.info("job.claimed", job=job.id, kind=job.kind, queue=job.queue, attempt=job.attempt)
-                    self._start(job)
-                started += len(claimed)
-                if self._free() <= 0:
-                    break
-        self._unsure = False
-        return None if started else wait_s
+        looked = self._lanes.look_due(time.monotonic())
+        if looked:
+            wait_s = await self._look(conn, wait_s)
+        started = 0
+        for lane in self._lanes.ordered():
+            for share in SHARES:
+                started += await self._claim(conn, lane, share)
+        if started:
+            return None
+        return wait_s if looked else 0.01
+
+    async def _look(self, conn: Connection, horizon_s: float) -> float:
+        """Ask which lanes have work; seconds until the first job that is not due yet, at most `horizon_s`."""
+        begun = time.monotonic()
+        found = await jobs.lanes(conn, horizon_s=horizon_s)
+        now = time.monotonic()
+        self._lanes.looked([lane for lane in found if lane.wait_s <= 0], now_s=now, took_s=now - begun)
+        return min([horizon_s, *(lane.wait_s for lane in found if lane.wait_s > 0)])
+
+    async def _claim(self, conn: Connection, lane: Lane, share: Share) -> int:
+        """Take what there is room for; how many jobs that gave."""
+        room, kinds = self._room(share), self._work.kinds(share)
+        if not room or not kinds:
+            return 0
+        hint = self._lanes.hint(lane, share)
+        begun = time.monotonic()
+        start = hint.start(begun)
+        claimed, scan = await jobs.claim(
+            conn,
+            lane=lane,
+            demand=room,
+            worker=self._worker,
+            kinds=kinds,
+            after=start,
+            default_timeout_s=self._claiming.timeout_s,
+            default_max_attempts=self._claiming.max_attempts,
+        )
+        now = time.monotonic()
+        hint.note(scan, start=start, now_s=now, took_s=now - begun)
+        if claimed:
+            self._lanes.used(lane, now_s=now)
+        if claimed and share == "brief":
+            log.info("jobs.claimed", jobs=len(claimed), queue=lane.queue, priority=lane.priority)
+        for job in claimed:
+            if share == "long":
+                log.info("job.claimed", job=job.id, kind=job.kind, queue=job.queue, attempt=job.attempt)
+            self._work.start(job)
+        return len(claimed)
+
+    def _room(self, share: Share) -> int:
+        taken = self._work.taken(share)
+        if share == "long":
+            return max(0, self._claiming.concurrency - taken)
+        room = self._claiming.brief_concurrency - taken
+        return room if room >= self._claiming.brief_concurrency * _BATCH_SHARE else 0
 
     async def _reconcile(self) -> None:
         """Give back what a claim took whose answer never came: nobody else would while this worker lives."""
         async with session(self._pool) as conn:
-            returned = await jobs.give_back(conn, worker=self._worker, known=self._known())
+            returned = await jobs.give_back(conn, worker=self._worker, known=self._work.known())
         self._unsure = False
         for job_id in returned:
             log.warning("job.released", job=job_id, reason="claim-unanswered")

@@ -22,7 +22,7 @@ from reportd.loops import every, pause
 from reportd.queue.executor import Executor, Policy
 from reportd.queue.lease import Lease
 from reportd.queue.notifier import notify
-from reportd.queue.producer import Claiming, Producer
+from reportd.queue.producer import Claiming, Producer, Work
 from reportd.queue.watcher import Watcher
 
 log = structlog.get_logger()
@@ -50,7 +50,7 @@ class WorkerSettings:
     watch_s: float = 1.0
 
 
-class LeaseLost(Exception):  # noqa: N818  an event, not a mistake
+class LeaseLost(Exception):
     """This worker was declared dead: its jobs are others' now."""
 
 
@@ -119,14 +119,17 @@ async def _registered(
             producer = Producer(
                 pool=pool,
                 worker=me,
-                kinds=lambda: list(kinds),
                 claiming=settings.claiming,
-                running=lambda: len(executor.running),
-                known=lambda: [attempt.job.id for attempt in executor.running],
-                start=lambda job: executor.start(job, group=group),
+                work=Work(
+                    kinds=lambda share: [kind.name for kind in kinds.values() if kind.brief == (share == "brief")],
+                    taken=lambda share: executor.taken(brief=share == "brief"),
+                    known=lambda: [attempt.job.id for attempt in executor.running],
+                    start=lambda job: executor.start(job, group=group),
+                ),
             )
             claiming = group.create_task(every(settings.poll_interval_s, producer.step, wake=wake))
             crew = [
+                group.create_task(executor.flusher.run()),
                 group.create_task(every(settings.watch_s, watcher.step)),
                 group.create_task(every(1.0, lease.beat)),
                 group.create_task(_raise_when(lost)),

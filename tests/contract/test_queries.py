@@ -23,6 +23,7 @@ ROWS = {
     ("artifacts", "get"): artifacts.ArtifactRow,
     ("artifacts", "expired"): artifacts.ArtifactRow,
     ("jobs", "claim"): Job,
+    ("jobs", "lanes"): jobs.Lane,
     ("kinds", "get"): kinds.KindRow,
     ("kinds", "list_"): kinds.KindRow,
     ("queues", "stats"): queues.QueueStats,
@@ -33,6 +34,8 @@ ROWS = {
     ("workers", "list_"): workers.WorkerRow,
     ("workers", "on_host"): workers.WorkerRow,
 }
+# What a claim tells beside the jobs.
+EXTRA = {("jobs", "claim"): {"xmin", "xmax", "at"}}
 
 
 async def test_every_query_prepares_and_takes_the_arguments_it_lists(dsn: str) -> None:
@@ -52,7 +55,8 @@ async def test_every_row_class_has_the_columns_of_its_query(dsn: str) -> None:
         for (noun, name), row in ROWS.items():
             statement = await conn.prepare(queries.load(noun)[name].sql)
             columns = {attribute.name for attribute in statement.get_attributes()}
-            assert columns == {field.name for field in dataclasses.fields(row)}, f"{noun}.{name}"
+            fields = {field.name for field in dataclasses.fields(row)}
+            assert columns == fields | EXTRA.get((noun, name), set()), f"{noun}.{name}"
     finally:
         await conn.close()
 
@@ -101,8 +105,3 @@ def _is_text(node: ast.expr) -> bool:
 def test_every_query_has_a_purpose() -> None:
     for noun, name in QUERIES:
         assert queries.load(noun)[name].purpose.endswith((".", "?"))
-
-
-def test_lane_and_snapshot_take_what_their_queries_give() -> None:
-    assert {field.name for field in dataclasses.fields(jobs.Lane)} == {"queue", "priority", "oldest", "wait_s"}
-    assert {field.name for field in dataclasses.fields(jobs.Snapshot)} == {"xmin", "xmax"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reportd.db import jobs, workers
-from reportd.db.jobs import Hint, Lane
+from reportd.db.jobs import Hint, Lane, Scan
 from reportd.db.queries import Connection
 from reportd.job import Job
 
@@ -27,7 +27,13 @@ async def order(conn: Connection, count: int = 1, **values: Any) -> list[int]:
     return [await jobs.enqueue(conn, values.get("kind", "noop"), **_without_kind(values)) for _ in range(count)]
 
 
-async def take(
+async def take(conn: Connection, worker: int, **values: Any) -> list[Job]:
+    """Claim up to 10 jobs from one lane."""
+    claimed, _ = await look(conn, worker, **values)
+    return claimed
+
+
+async def look(
     conn: Connection,
     worker: int,
     *,
@@ -35,8 +41,8 @@ async def take(
     lane: Lane = DEFAULT,
     kinds: Sequence[str] = ("noop",),
     after: Hint | None = None,
-) -> list[Job]:
-    """Claim from one lane, with defaults of 300 s and 4 attempts."""
+) -> tuple[list[Job], Scan]:
+    """Claim from one lane, with defaults of 300 s and 4 attempts; also what was seen."""
     return await jobs.claim(
         conn,
         lane=lane,

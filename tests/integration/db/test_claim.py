@@ -11,7 +11,7 @@ from reportd.db import jobs, kinds, queues
 from reportd.db.jobs import Lane
 from reportd.db.kinds import KindRow
 from reportd.db.queries import Connection
-from tests.integration.db.desk import DEFAULT, count, order, register, take
+from tests.integration.db.desk import DEFAULT, count, look, order, register, take
 
 SOON = timedelta(hours=1)
 
@@ -175,6 +175,17 @@ async def test_claim_goes_on_from_a_hint(conn: Connection, worker: int) -> None:
     assert [job.id for job in await take(conn, worker)] == [first]
 
 
+async def test_a_scan_tells_how_far_it_saw(conn: Connection, worker: int) -> None:
+    await order(conn, 3)
+    claimed, scan = await look(conn, worker, demand=2)
+    assert (scan.full, scan.reached) == (True, (claimed[-1].run_at, claimed[-1].id))
+    claimed, scan = await look(conn, worker, demand=2)
+    assert (len(claimed), scan.full) == (1, False)
+    assert scan.reached[0] >= claimed[-1].run_at
+    claimed, scan = await look(conn, worker, demand=2)
+    assert (claimed, scan.last, scan.full) == ([], None, False)
+
+
 async def test_a_hint_that_waits_for_open_transactions_leaves_nothing_behind(
     conn: Connection, other: Connection, worker: int
 ) -> None:
@@ -183,15 +194,16 @@ async def test_a_hint_that_waits_for_open_transactions_leaves_nothing_behind(
     await slow.start()
     late = await jobs.enqueue(other, "noop")
     await order(conn, 2)
-    claimed = await take(conn, worker)
-    read = await jobs.snapshot(conn)
+    claimed, first = await look(conn, worker)
     assert len(claimed) == 2
     # The open producer holds the hint back: some transaction below xmax has not ended.
-    assert (await jobs.snapshot(conn)).xmin < read.xmax
+    _, second = await look(conn, worker)
+    assert second.xmin < first.xmax
     await slow.commit()
-    assert (await jobs.snapshot(conn)).xmin >= read.xmax
-    # Only a claim that began after that proves what lies behind the hint; it starts from the old one.
-    assert [job.id for job in await take(conn, worker)] == [late]
+    # Only a scan that began after that, from the old hint, proves what lies behind the new one.
+    claimed, third = await look(conn, worker)
+    assert third.xmin >= first.xmax
+    assert [job.id for job in claimed] == [late]
 
 
 async def test_no_insert_can_fall_behind_a_snapshot_taken_before_it(conn: Connection, other: Connection) -> None:

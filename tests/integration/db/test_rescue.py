@@ -82,7 +82,7 @@ async def test_rescue_gives_back_what_the_dead_held_and_no_more(conn: Connection
     assert (await jobs.get(conn, done))["status"] == "completed"
     assert (await jobs.get(conn, kept))["status"] == "running"
     assert [row.id for row in await workers.list_(conn)] == [survivor]
-    assert await conn.fetch("select worker from reportd.claims") == [(survivor,)]
+    assert [row["worker"] for row in await conn.fetch("select worker from reportd.claims")] == [survivor]
     (tried,) = await jobs.attempts(conn, lost)
     assert (tried["outcome"], tried["worker"], tried["error"]["code"]) == ("crashed", worker, "worker-lost")
 

@@ -1,0 +1,53 @@
+"""The lanes (a queue at a priority) that a worker knows: which to claim from, in which order, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from reportd.db.jobs import Lane
+from reportd.queue.hint import Hint
+
+# A lane that gave nothing for so long is forgotten; the next look finds it again when it has work.
+IDLE_S = 10.0
+# A look at the index over all lanes is cheap, except while a long snapshot keeps the dead: then it gets rarer.
+CHEAP_S = 0.02
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Lanes:
+    """What is known of the lanes since the latest look. Times are this process's monotonic clock, in seconds."""
+
+    _used: dict[Lane, float] = field(default_factory=dict)
+    _oldest: dict[Lane, datetime] = field(default_factory=dict)
+    _hints: dict[tuple[Lane, str], Hint] = field(default_factory=dict)
+    _look_at: float = 0.0
+
+    def look_due(self, now_s: float) -> bool:
+        """Whether the index may be asked again which lanes have work."""
+        return now_s >= self._look_at
+
+    def looked(self, found: Sequence[Lane], *, now_s: float, took_s: float) -> None:
+        """Remember what the look found, and how long it took."""
+        self._look_at = now_s + took_s * (9 if took_s < CHEAP_S else 99)
+        self._oldest = {lane: lane.oldest for lane in found if lane.oldest is not None}
+        for lane in found:
+            self._used[lane] = now_s
+        for lane in [lane for lane, used in self._used.items() if now_s - used > IDLE_S]:
+            del self._used[lane]
+            for key in [key for key in self._hints if key[0] == lane]:
+                del self._hints[key]
+
+    def used(self, lane: Lane, *, now_s: float) -> None:
+        """The lane has given work."""
+        self._used[lane] = now_s
+
+    def ordered(self) -> list[Lane]:
+        """The known lanes, the highest priority first; within one, the lane whose oldest job waited longest."""
+        return sorted(self._used, key=lambda lane: (-lane.priority, self._oldest.get(lane, _LAST), lane.queue))
+
+    def hint(self, lane: Lane, share: str) -> Hint:
+        """The hint of one lane for one share of its jobs (`brief` or `long`)."""
+        return self._hints.setdefault((lane, share), Hint())
