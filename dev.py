@@ -16,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -343,7 +344,7 @@ class Stages:
             for said in process.stdout:
                 sys.stdout.write(said)
                 sys.stdout.flush()
-                if " in " in said and (" passed" in said or " failed" in said or " error" in said):
+                if re.search(r"\d+ (passed|failed|skipped|errors?)\b.* in [\d.]+s", said):
                     closing = said.strip().strip("= ")
         # 5: no test was selected, which is no fault of a tier that is empty yet.
         return process.returncode in ((0, 5) if "pytest" in stage.command else (0,)), closing

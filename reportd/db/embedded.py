@@ -176,7 +176,7 @@ class _Keeper(threading.Thread):
                     return
                 if (running := self._home.postmaster()) is not None and running.ready:
                     self._ready.set()
-                self._stopping.wait(0.1)
+                self._stopping.wait(0.5 if self._ready.is_set() else 0.05)
         except (ConfigError, DatabaseUnavailable) as error:
             self._error = error
             log.error("postgres.failed", error=str(error))
