@@ -91,6 +91,12 @@ async def running(admin: asyncpg.Connection[asyncpg.Record]) -> int:
     return count
 
 
+async def sleeping(admin: asyncpg.Connection[asyncpg.Record]) -> bool:
+    """Whether a report's query has come as far as its pg_sleep."""
+    query = "select from pg_stat_activity where application_name = 'reportd-reports' and wait_event = 'PgSleep'"
+    return bool(await admin.fetch(query))
+
+
 async def waiting_for_lock(admin: asyncpg.Connection[asyncpg.Record]) -> bool:
     return bool(
         await admin.fetchval("select exists (select from pg_locks where locktype = 'advisory' and not granted)")
@@ -551,7 +557,7 @@ async def test_a_cancel_ends_the_query_on_the_server(
     pool: Pool, admin: asyncpg.Connection[asyncpg.Record], directory: Path, eventually: Eventually
 ) -> None:
     task = asyncio.create_task(fetched(pool, directory, "select pg_sleep(600)::text as n"))
-    await eventually(lambda: running(admin))
+    await eventually(lambda: sleeping(admin))
     started = time.monotonic()
 
     task.cancel()
@@ -587,7 +593,7 @@ async def test_a_query_that_an_operator_ends_may_be_tried_again(
     pool: Pool, admin: asyncpg.Connection[asyncpg.Record], directory: Path, eventually: Eventually, how: str
 ) -> None:
     task = asyncio.create_task(fetched(pool, directory, "select pg_sleep(600)::text as n"))
-    await eventually(lambda: running(admin))
+    await eventually(lambda: sleeping(admin))
 
     await admin.execute(f"select {how}(pid) from pg_stat_activity where application_name = 'reportd-reports'")
 
