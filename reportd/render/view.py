@@ -7,7 +7,8 @@ lies past it is announced at the top and at the cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from itertools import islice
@@ -29,6 +30,7 @@ _BLANK = re.compile(r"[\x00-\x20\x7f]+")
 _TARGET = re.compile(r"(https?://|mailto:)\S+$", re.IGNORECASE)
 _SCHEME = re.compile(r"^(https?://(www\.)?|mailto:)|/$", re.IGNORECASE)
 _KEEP_ROWS = 2
+_KEEP_REACH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +94,38 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A column's heading. `apart`: a text right after a figure, which needs more room between them."""
+    """A column's heading. `apart`: a text right after a figure, which needs more room between them.
+
+    `place` is the column's number in its table, which may be set in several parts.
+    """
 
     title: str
     align: Align
     wraps: bool
     apart: bool = False
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the lines of a long table come from, as often as they are asked for."""
+
+    table: Table
+    document: Document
+    rows_max: int
+
+    def lines(self) -> Iterator[Line]:
+        """Every line of the table, all its columns; memory holds a few at a time."""
+        locale = locale_of(self.document.locale)
+        return _kept(_all_lines(self.table, _columns(self.table), self.document, locale, rows_max=self.rows_max))
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table. `widths` (points, one per column) and `size` (points) are set by whoever knows how wide the page is."""
+    """A table. `widths` (points, one per column) and `size` (points) are set by whoever knows how wide the page is.
+
+    A long table's `lines` are only some of its `source`'s: enough to measure, or to begin with.
+    """
 
     heading: str
     heads: tuple[Head, ...]
@@ -112,6 +135,7 @@ class Grid:
     striped: bool = False
     widths: tuple[float, ...] = ()
     size: float = 0.0
+    source: Source | None = None
     kind: Literal["grid"] = "grid"
 
 
@@ -132,8 +156,11 @@ class View:
     words: Locale
 
 
-def view_of(document: Document, *, rows_max: int) -> View:
-    """`document` in words, with at most `rows_max` rows of each table. `@data` blocks have no place on a page."""
+def view_of(document: Document, *, rows_max: int, long_from: int | None = None) -> View:
+    """`document` in words, with at most `rows_max` rows of each table. `@data` blocks have no place on a page.
+
+    Tables of `long_from` rows or more are not brought into memory: their grids have a source, and no lines yet.
+    """
     locale = locale_of(document.locale)
     moment = display_datetime(document.as_of.astimezone(ZoneInfo(document.timezone)), document.locale, zone=True)
     as_of = locale.words["as of"].format(time=moment)
@@ -148,7 +175,7 @@ def view_of(document: Document, *, rows_max: int) -> View:
                 parts.append(Figure(section.title or _chart_title(section, locale), section))
             case Table():
                 heading = section.title or ("" if only else _title_of_block(section))
-                parts.append(_grid(section, heading, document, locale, rows_max=rows_max))
+                parts.append(_grid(section, heading, document, locale, rows_max=rows_max, long_from=long_from))
     return View(
         document=document,
         title=document.title,
@@ -224,20 +251,30 @@ def _count(number: int, document: Document) -> str:
 # -- tables
 
 
-def _grid(table: Table, heading: str, document: Document, locale: Locale, *, rows_max: int) -> Grid:
-    columns = tuple(column for column in table.columns if table.group is None or column.index != table.group.index)
+def _grid(
+    table: Table, heading: str, document: Document, locale: Locale, *, rows_max: int, long_from: int | None
+) -> Grid:
+    columns = _columns(table)
     heads = tuple(
-        Head(column.title, column.align, _wraps(column), apart=before == "right" and column.align == "left")
-        for before, column in zip(("left", *(column.align for column in columns)), columns, strict=False)
+        Head(
+            column.title, column.align, _wraps(column), apart=before == "right" and column.align == "left", place=place
+        )
+        for place, (before, column) in enumerate(
+            zip(("left", *(column.align for column in columns)), columns, strict=False)
+        )
     )
     if not table.rows.count:
         empty = _empty(document.filters, locale)
         return Grid(heading, heads, (), empty=empty)
-    lines = list(_lines(table, columns, document, locale, rows_max=rows_max))
-    if table.totals:
-        lines.append(_sum_line("total", locale.words["total"], columns, [c.total for c in columns], document.locale))
-    striped = len(columns) >= _ZEBRA_FROM
-    return Grid(heading, heads, tuple(_kept(lines)), grouped=table.group is not None, striped=striped)
+    grid = Grid(heading, heads, (), grouped=table.group is not None, striped=len(columns) >= _ZEBRA_FROM)
+    if long_from is not None and table.rows.count >= long_from:
+        return replace(grid, source=Source(table, document, rows_max))
+    return replace(grid, lines=tuple(_kept(_all_lines(table, columns, document, locale, rows_max=rows_max))))
+
+
+def _columns(table: Table) -> tuple[Column, ...]:
+    """The columns that stand in every line: all but the one that makes the groups."""
+    return tuple(column for column in table.columns if table.group is None or column.index != table.group.index)
 
 
 def _empty(filters: Sequence[tuple[str, str]], locale: Locale) -> str:
@@ -250,6 +287,14 @@ def _empty(filters: Sequence[tuple[str, str]], locale: Locale) -> str:
 
 def _wraps(column: Column) -> bool:
     return column.align == "left" and column.format.kind in ("text", "link", "identifier")
+
+
+def _all_lines(
+    table: Table, columns: tuple[Column, ...], document: Document, locale: Locale, *, rows_max: int
+) -> Iterator[Line]:
+    yield from _lines(table, columns, document, locale, rows_max=rows_max)
+    if table.totals:
+        yield _sum_line("total", locale.words["total"], columns, [c.total for c in columns], document.locale)
 
 
 def _lines(
@@ -329,23 +374,40 @@ def _group_text(column: Column, raw: str | None, tag: str) -> str:
     return shown if column.format.kind in ("text", "date") else f"{column.title}: {shown}"
 
 
-def _kept(lines: list[Line]) -> Iterator[Line]:
+def _kept(lines: Iterable[Line]) -> Iterator[Line]:
     """`lines`, those marked that must not end a page: group headers, the row before a sum, two rows before the last."""
-    keeps: list[bool] = []
-    needed = 0
-    for line in reversed(lines):
-        keeps.append(line.kind == "group" or needed > 0)
+    waiting: deque[Line] = deque()
+    for line in lines:
+        waiting.append(line)
+        # Only a few lines before a sum are held by it, so a few lines decide.
+        if len(waiting) > _KEEP_REACH:
+            yield _marked(waiting)
+    while waiting:
+        yield _marked(waiting)
+
+
+def _marked(waiting: deque[Line]) -> Line:
+    line = waiting.popleft()
+    return replace(line, keep=True) if line.kind == "group" or _held(waiting) else line
+
+
+def _held(following: Iterable[Line]) -> bool:
+    """Whether a sum or a cut among the `following` lines wants the line before them on its page."""
+    rows = 0
+    for line in following:
         match line.kind:
             case "total":
-                needed = _KEEP_ROWS
+                return rows < _KEEP_ROWS
             case "subtotal" | "cut":
-                needed = max(needed, 1)
+                if rows < 1:
+                    return True
             case "group":
-                needed = 0
+                return False
             case "row":
-                needed = max(needed - 1, 0)
-    for line, keep in zip(lines, reversed(keeps), strict=True):
-        yield replace(line, keep=True) if keep else line
+                rows += 1
+                if rows >= _KEEP_ROWS:
+                    return False
+    return False
 
 
 def _one_line(text: str) -> str:
