@@ -61,8 +61,11 @@ create table reportd.jobs (
     jsonb_typeof(params) = 'object' and jsonb_typeof(metadata) = 'object' and jsonb_typeof(deliver) = 'array'
   )
 ) with (
-  -- Room for the HOT versions of claim, progress and completion; vacuum early, since a queue's table is mostly past.
-  fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05,
+  -- A batch claims a whole page of jobs at once, so each page keeps room for a second version of all its rows: then the
+  -- third, the completion's, finds the first one's place. Measured with 40,000 jobs in batches of 200: at 70, 65 % of the
+  -- completions were HOT and the drained table had 13.8 MB; at 40, all of them and 11.7 MB. Vacuum early, since a queue's
+  -- table is mostly past.
+  fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05,
   autovacuum_analyze_scale_factor = 0.05
 );
 

@@ -61,8 +61,8 @@ async def test_a_successful_attempt_touches_no_index(
     hot = await eventually(counted, 20)
     await watching.close()
     assert hot is not None
-    # The exception is a version that found no room on its page. A claim takes the row out of an index, and is none.
-    assert hot >= 0.9 * BATCH * BATCHES * writes
+    # The exception is a version that found no room on its page. A claim takes the row out of an index, and is not HOT.
+    assert hot >= 0.95 * BATCH * BATCHES * writes
 
 
 async def test_no_index_uses_a_column_that_a_success_changes(conn: Connection) -> None:
