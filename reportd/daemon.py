@@ -14,6 +14,7 @@ from importlib.metadata import version
 
 import structlog
 
+from reportd import deliver, plugins
 from reportd.artifacts import DirectoryStore
 from reportd.config import Config
 from reportd.db import migrate
@@ -24,6 +25,7 @@ from reportd.host import Identity, identity
 from reportd.job import Backoff
 from reportd.kinds import catalogue
 from reportd.kinds.catalogue import Loaded
+from reportd.kinds.deliver import DeliverKind
 from reportd.loops import Step, every
 from reportd.maintenance.pruner import Pruner
 from reportd.maintenance.rescuer import Rescuer
@@ -50,7 +52,7 @@ async def serve(
     """
     shutdown = shutdown or Shutdown(asyncio.Event(), asyncio.Event())
     with _signals(shutdown):
-        async with _pools(config, dsn) as (pool, source), _parts(config, source) as parts:
+        async with _pools(config, dsn) as (pool, source), _parts(config, pool, source) as parts:
             # Side by side: the template takes a second or two to be warm, most of it in a process of its own.
             loaded, _ = await asyncio.gather(_prepared(config, pool, source), _warm(parts.render))
             log.info("daemon.started", version=version("reportd"), reports=[report.name for report in loaded])
@@ -92,10 +94,10 @@ async def _run(
         if "worker" in worker.roles:
             await work(
                 pool=pool,
-                kinds=catalogue.runnable(loaded, parts),
+                kinds=catalogue.runnable(loaded, parts) | {"deliver": _deliver_kind(config, pool, parts)},
                 settings=_worker_settings(config, dsn, me),
                 announce=lambda worker_id: catalogue.announce(
-                    pool, loaded, worker=worker_id, timezone=config.reports.timezone
+                    pool, loaded, channels=parts.channels, worker=worker_id, timezone=config.reports.timezone
                 ),
                 ready=ready,
                 shutdown=shutdown,
@@ -105,6 +107,11 @@ async def _run(
             await shutdown.stop.wait()
         for task in crew:
             task.cancel()
+
+
+def _deliver_kind(config: Config, pool: Pool, parts: Parts) -> DeliverKind:
+    setup = deliver.Setup(directory=config.storage.deliver_dir)
+    return DeliverKind(pool=pool, store=parts.store, channels=deliver.load(plugins.channels(), setup))
 
 
 def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> list[tuple[float, Step]]:
@@ -152,7 +159,7 @@ async def _pools(config: Config, dsn: str) -> AsyncIterator[tuple[Pool, Pool]]:
 
 
 @asynccontextmanager
-async def _parts(config: Config, source: Pool) -> AsyncIterator[Parts]:
+async def _parts(config: Config, pool: Pool, source: Pool) -> AsyncIterator[Parts]:
     """What the pipeline works with; the render children end here."""
     storage, limits = config.storage, config.fetch
     for directory in (storage.state_dir, storage.artifacts_dir, storage.spool_dir):
@@ -169,6 +176,7 @@ async def _parts(config: Config, source: Pool) -> AsyncIterator[Parts]:
     try:
         yield Parts(
             source=source,
+            queue=pool,
             limits=FetchLimits(
                 rows_max=limits.rows_max,
                 bytes_max=limits.bytes_max,
@@ -185,6 +193,7 @@ async def _parts(config: Config, source: Pool) -> AsyncIterator[Parts]:
             ),
             store=DirectoryStore(storage.artifacts_dir),
             spool=storage.spool_dir,
+            channels=frozenset(plugins.channels()),
         )
     finally:
         await render.close()

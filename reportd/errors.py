@@ -64,6 +64,13 @@ class Refused(ReportdError):
     retryable = False
 
 
+class UnknownDelivery(ReportdError):
+    """No delivery has this id."""
+
+    code = "unknown-delivery"
+    retryable = False
+
+
 class UnknownSchedule(ReportdError):
     """No schedule has this name."""
 
@@ -89,6 +96,13 @@ class CronError(ReportdError):
     """A cron expression or its time zone is not valid, or never fires."""
 
     code = "cron"
+    retryable = False
+
+
+class ReportCodeError(ReportdError):
+    """A report's own Python raised; the message has its file and line, `detail` the traceback."""
+
+    code = "report-code"
     retryable = False
 
 

@@ -30,6 +30,7 @@ POINTS: Mapping[str, str] = {
     "storing": "a file is half in the store",
     "stored": "every file is stored, the job is not completed",
     "completed": "the completion has committed",
+    "delivered": "a channel has the files, the ledger does not say so yet",
 }
 
 

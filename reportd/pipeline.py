@@ -8,60 +8,60 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from reportd import failpoints, fetch
 from reportd.artifacts import DirectoryStore
+from reportd.db import deliveries
 from reportd.db.pool import Pool
-from reportd.job import Artifact, Completed, Job, Step
+from reportd.db.session import session
+from reportd.job import Artifact, Completed, Delivery, Job, Step
 from reportd.progress import Progress
-from reportd.render.pool import RenderPool
-from reportd.render.task import RenderSettings, RenderTask
+from reportd.render.pool import Rendered, RenderPool
+from reportd.render.task import Question, RenderSettings, RenderTask
+from reportd.report import conditions, targets
+from reportd.report.conditions import Asked, Operand
 from reportd.report.definition import Report
-from reportd.report.params import resolve
-from reportd.spool import Dataset
+from reportd.report.fault import fault, nearest
+from reportd.report.formats import parse
+from reportd.report.params import Params, resolve
+from reportd.spool import Dataset, Spooled, head
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the stages work with; built once by the daemon. `source` is the database that reports read."""
+    """What the stages work with; built once by the daemon. `source` is the database that reports read, `queue` ours."""
 
     source: Pool
+    queue: Pool
     limits: fetch.FetchLimits
     render: RenderPool
     settings: RenderSettings
     store: DirectoryStore
     spool: Path
+    channels: Collection[str] = ()
 
 
 async def produce(job: Job, report: Report, parts: Parts, progress: Progress) -> Completed:
     """Make every file that `job` asks for. Errors are ReportdErrors of the stage that failed."""
     progress.enter(Step.FETCHING)
-    dataset = await _fetch(job, report, parts)
-    await failpoints.reach("fetched")
-
-    progress.enter(Step.BUILDING)
-    async with _scratch(job, parts) as out:
-        rendered = await parts.render.run(
-            RenderTask(
-                source=report.source,
-                params=dataset.params,
-                directory=str(dataset.directory),
-                out=str(out),
-                formats=job.formats or report.formats,
-                settings=parts.settings,
-                title=job.name,
-                job=job.id,
-            ),
-            on_progress=progress.enter,
-        )
+    async with _scratch(job, parts) as scratch:
+        if report.code is not None and report.code.fetch:
+            dataset, rendered = await _inquired(job, report, parts, progress, scratch)
+        else:
+            dataset = await _fetch(job, report, parts)
+            await failpoints.reach("fetched")
+            progress.enter(Step.BUILDING)
+            rendered = await parts.render.run(_task(job, report, parts, dataset, scratch), on_progress=progress.enter)
         await failpoints.reach("rendered")
         progress.cost(cpu_s=rendered.usage.cpu_s, peak_bytes=rendered.usage.peak_bytes)
 
+        owed = await _deliveries(job, report, dataset, parts)
         progress.enter(Step.STORING)
         artifacts: list[Artifact] = []
         try:
@@ -73,7 +73,7 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
             for artifact in artifacts:
                 await asyncio.shield(parts.store.delete(artifact.uri))
             raise
-    return Completed(artifacts=tuple(artifacts), result=_summary(dataset))
+    return Completed(artifacts=tuple(artifacts), deliveries=owed, result=_summary(dataset))
 
 
 def clear(job: Job, parts: Parts) -> None:
@@ -86,18 +86,117 @@ def clear(job: Job, parts: Parts) -> None:
 async def _fetch(job: Job, report: Report, parts: Parts) -> Dataset:
     """The job's dataset: what an earlier attempt left if it is whole and answers the same question, else a new one."""
     directory = parts.spool / str(job.id)
-    settings = parts.settings
-    timezone = report.timezone or settings.timezone
-    params = resolve(report.params, job.params_resolved or {}, now=job.slot or job.created_at, timezone=timezone)
+    params, timezone = _question(job, report, parts)
     kept = await asyncio.to_thread(fetch.reuse, directory, report.source.sha256, params)
     if kept is not None:
         return kept
     return await fetch.fetch(parts.source, report, params, directory=directory, timezone=timezone, limits=parts.limits)
 
 
+async def _deliveries(job: Job, report: Report, dataset: Dataset, parts: Parts) -> tuple[Delivery, ...]:
+    """Where the files go, with placeholders filled; nowhere when the report's condition does not hold."""
+    wanted = job.deliver or (report.deliver.to if report.deliver else ())
+    if not wanted or not await _worth_sending(job, report, dataset, parts):
+        return ()
+    resolved = job.params_resolved or {}
+    values = targets.values(job, report.params, resolved=resolved, timezone=dataset.timezone)
+    return targets.deliveries(wanted, channels=parts.channels, values=values, path=report.source.path)
+
+
+async def _worth_sending(job: Job, report: Report, dataset: Dataset, parts: Parts) -> bool:
+    """Whether the condition of `[deliver]` holds; without one it does. Errors: ReportError with the file's line."""
+    if report.deliver is None or report.deliver.when is None:
+        return True
+    try:
+        condition = conditions.parse(report.deliver.when, blocks=dataset.blocks)
+        changed = True
+        if any(asked.function == "changed" for asked in condition.asks):
+            async with session(parts.queue) as conn:
+                last = await deliveries.last_digest(conn, kind=job.kind, params=job.params, before=job.id)
+            changed = last != dataset.sha256
+        given = {asked: _answer(asked, dataset, changed=changed) for asked in condition.asks}
+        return condition.holds(given.__getitem__)
+    except ValueError as error:
+        raise fault(report.source.path, f"deliver.when: {error}", line=report.deliver.line) from None
+
+
+def _answer(asked: Asked, dataset: Dataset, *, changed: bool) -> Operand:
+    """What the data say. Raises ValueError for a column that the block's query does not have."""
+    match asked.function:
+        case "changed":
+            return changed
+        case "rows":
+            return Decimal(dataset.blocks[asked.block].rows)
+        case "value":
+            columns = dataset.blocks[asked.block].columns
+            names = [column.name for column in columns]
+            if asked.column not in names:
+                known = ", ".join(names)
+                raise ValueError(
+                    f'block "{asked.block}" has no column "{asked.column}"{nearest(asked.column, names)} ({known})'
+                )
+            index = names.index(asked.column)
+            row = next(iter(head(dataset.path(asked.block), 1)), [None] * len(columns))
+            value = parse(row[index], columns[index].type)
+            if isinstance(value, bool | Decimal):
+                return value
+            return Decimal(value) if isinstance(value, int) else row[index]
+
+
+async def _inquired(
+    job: Job, report: Report, parts: Parts, progress: Progress, scratch: Path
+) -> tuple[Dataset, Rendered]:
+    """What a report comes to whose own code asks for rows: the snapshot stays open until the child has them all.
+
+    Every attempt asks anew: rows that an earlier one left are of another snapshot.
+    """
+    params, timezone = _question(job, report, parts)
+    directory = scratch / "rows"
+    async with fetch.inquire(
+        parts.source, report, params, directory=directory, timezone=timezone, limits=parts.limits
+    ) as inquiry:
+        await failpoints.reach("fetched")
+        task = _task(job, report, parts, inquiry.dataset, scratch)
+        rendered = await parts.render.run(task, on_progress=progress.enter, inquiry=_Answers(inquiry))
+        return inquiry.dataset, rendered
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The render child's questions, put to the job's snapshot."""
+
+    inquiry: fetch.Inquiry
+
+    async def ask(self, question: Question) -> Spooled:
+        return await self.inquiry.ask(question.block, question.values)
+
+    async def close(self, names: Mapping[str, str]) -> None:
+        await self.inquiry.close(names)
+
+
+def _question(job: Job, report: Report, parts: Parts) -> tuple[Params, str]:
+    """The job's parameters, and the time zone that its texts are in."""
+    timezone = report.timezone or parts.settings.timezone
+    now = job.slot or job.created_at
+    return resolve(report.params, job.params_resolved or {}, now=now, timezone=timezone), timezone
+
+
+def _task(job: Job, report: Report, parts: Parts, dataset: Dataset, scratch: Path) -> RenderTask:
+    return RenderTask(
+        source=report.source,
+        params=dataset.params,
+        directory=str(dataset.directory),
+        out=str(scratch / "files"),
+        formats=job.formats or report.formats,
+        settings=parts.settings,
+        title=job.name,
+        job=job.id,
+    )
+
+
 @asynccontextmanager
 async def _scratch(job: Job, parts: Parts) -> AsyncIterator[Path]:
-    """A directory for this attempt's files, beside the spool; gone afterwards, whatever happened."""
+    """A directory for this attempt, beside the spool, with `files` for the child; gone afterwards in any case."""
     out = parts.spool / f"{job.id}-{job.attempt}.out"
     await asyncio.to_thread(_make_empty, out)
     try:
@@ -109,7 +208,7 @@ async def _scratch(job: Job, parts: Parts) -> AsyncIterator[Path]:
 
 def _make_empty(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, mode=0o700)
+    (directory / "files").mkdir(parents=True, mode=0o700)
 
 
 def _summary(dataset: Dataset) -> Mapping[str, Any]:

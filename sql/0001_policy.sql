@@ -39,7 +39,7 @@ comment on column reportd.kinds.retired_at is 'Since when no daemon has this kin
 
 insert into reportd.kinds (name, type, title, params_schema, content_hash)
 values ('deliver', 'task', 'Deliver the files of a job',
-  '{"type": "object", "properties": {"delivery_id": {"type": "integer"}}, "required": ["delivery_id"], "additionalProperties": false}',
+  '{"channels": ["file"], "type": "object", "properties": {"delivery_id": {"type": "integer"}}, "required": ["delivery_id"], "additionalProperties": false}',
   'built-in');
 
 create table reportd.queues (

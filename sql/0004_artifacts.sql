@@ -43,12 +43,15 @@ create table reportd.deliveries (
   idempotency_key text not null default gen_random_uuid()::text,
   receipt jsonb,
   error jsonb,
+  sent_by bigint,
+  digest text,
   created_at timestamptz not null default clock_timestamp(),
   delivered_at timestamptz,
   constraint deliveries_target unique (job_id, channel, target),
   constraint deliveries_delivered check ((status = 'delivered') = (delivered_at is not null)),
   constraint deliveries_failed check (status <> 'failed' or error is not null)
 );
+create index deliveries_pending on reportd.deliveries (id) where status = 'pending';
 comment on table reportd.deliveries is 'The ledger: one (job, channel, target). Sent by one job of kind deliver, which retries by itself.';
 comment on column reportd.deliveries.id is 'The delivery; params.delivery_id of its job.';
 comment on column reportd.deliveries.job_id is 'The job whose files are sent.';
@@ -59,5 +62,7 @@ comment on column reportd.deliveries.tries is 'How often it was tried.';
 comment on column reportd.deliveries.idempotency_key is 'The same for every try: a receiver can tell a repetition.';
 comment on column reportd.deliveries.receipt is 'What the channel answered.';
 comment on column reportd.deliveries.error is 'Of the latest failed try.';
+comment on column reportd.deliveries.sent_by is 'The job that tried it last.';
+comment on column reportd.deliveries.digest is 'Digest of the data in the files: a report that is sent only when changed() compares it.';
 comment on column reportd.deliveries.created_at is 'When the job completed.';
 comment on column reportd.deliveries.delivered_at is 'When it got there.';

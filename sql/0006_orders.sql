@@ -221,6 +221,28 @@ begin
 end $$;
 comment on function reportd.check_size(text, jsonb) is 'What is wrong with JSON over 64 kB or 32 levels, else NULL.';
 
+create function reportd.check_targets(field text, targets jsonb) returns text[]
+language plpgsql stable as $$
+declare
+  channels text[] := array(
+    select jsonb_array_elements_text(k.params_schema -> 'channels') from reportd.kinds k where k.name = 'deliver'
+  );
+  target text;
+begin
+  for place in 0 .. jsonb_array_length(targets) - 1 loop
+    target := targets ->> place;
+    if jsonb_typeof(targets -> place) <> 'string' or target !~ '^[a-z0-9_-]{1,63}:.*[^[:space:]]' then
+      return array[field, format('%s is no target', left((targets -> place)::text, 60)),
+        'Write "channel:place", such as "file:sales/".'];
+    elsif split_part(target, ':', 1) <> all (channels) then
+      return reportd.not_among(field, split_part(target, ':', 1), 'channels', channels);
+    end if;
+  end loop;
+  return null;
+end $$;
+comment on function reportd.check_targets(text, jsonb) is
+  'What is wrong with a list of targets such as ["file:sales/"], or NULL. The channels are those of the kind deliver.';
+
 create function reportd.wake() returns void
 language plpgsql as $$
 begin
@@ -320,7 +342,7 @@ begin
       wrong := case
         when jsonb_typeof(new.deliver) <> 'array'
           then array['deliver', format('%s is not a list', left(new.deliver::text, 60)), 'Write ["channel:target", …].']
-        else reportd.check_size('deliver', new.deliver)
+        else coalesce(reportd.check_size('deliver', new.deliver), reportd.check_targets('deliver', new.deliver))
       end;
       exit checks when wrong is not null;
     end if;

@@ -160,10 +160,42 @@ comment on function reportd.settle(bigint, bigint) is 'Takes a finished job off 
 
 create function reportd.send(delivery bigint, parent bigint, requested_by text, department text, tenant text) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
-  insert into reportd.jobs (kind, params, parent_id, requested_by, department, tenant)
-  values ('deliver', jsonb_build_object('delivery_id', delivery), parent, send.requested_by, send.department, send.tenant)
+  -- The key tells a delivery that is still to be tried from one whose job has ended: see db/deliveries.sql.
+  insert into reportd.jobs (kind, params, parent_id, unique_key, requested_by, department, tenant)
+  values ('deliver', jsonb_build_object('delivery_id', delivery), parent, 'reportd.delivery:' || delivery, send.requested_by,
+    send.department, send.tenant)
 $$;
 comment on function reportd.send(bigint, bigint, text, text, text) is 'Orders the job that makes one delivery.';
+
+create function reportd.resend(delivery_id bigint) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  entry reportd.deliveries;
+  parent record;
+  job_id bigint;
+begin
+  select * into entry from reportd.deliveries d where d.id = resend.delivery_id for update;
+  if not found then
+    raise exception 'there is no delivery %', resend.delivery_id using errcode = 'no_data_found',
+      hint = 'See reportd.deliveries of the job.';
+  end if;
+  select j.id into job_id from reportd.jobs j where j.active_key = 'reportd.delivery:' || entry.id;
+  if found then
+    return job_id;
+  end if;
+  -- A receiver drops what comes twice under one key: what did get there goes out again under a new one.
+  update reportd.deliveries d
+    set status = 'pending', delivered_at = null, receipt = null, error = null,
+        idempotency_key = case entry.status when 'delivered' then gen_random_uuid()::text else entry.idempotency_key end
+    where d.id = entry.id;
+  select j.requested_by, j.department, j.tenant into parent from reportd.jobs j where j.id = entry.job_id;
+  perform reportd.send(entry.id, entry.job_id, parent.requested_by, parent.department, parent.tenant);
+  select j.id into job_id from reportd.jobs j where j.active_key = 'reportd.delivery:' || entry.id;
+  return job_id;
+end $$;
+comment on function reportd.resend(bigint) is
+  'Delivers the stored files once more, without making them again, and returns the job that does it. One that failed keeps its key; one that got there is sent under a new key.';
 
 create function reportd.pause(queue text) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -297,5 +329,6 @@ comment on function reportd.run_now(text) is 'Orders a schedule''s job now, besi
 
 revoke execute on function
   reportd.cancel(bigint), reportd.retry(bigint), reportd.release(bigint), reportd.pause(text), reportd.resume(text),
-  reportd.why(bigint), reportd.stats(text), reportd.run_now(text), reportd.settle(bigint, bigint), reportd.send(bigint, bigint, text, text, text)
+  reportd.why(bigint), reportd.stats(text), reportd.run_now(text), reportd.settle(bigint, bigint), reportd.send(bigint, bigint, text, text, text),
+  reportd.resend(bigint)
 from public;

@@ -15,6 +15,7 @@ import click
 from reportd.cli.options import database_options, find_dsn, json_option
 from reportd.cli.output import emit_json, emit_table, moment, size
 from reportd.db import artifacts as db_artifacts
+from reportd.db import deliveries as db_deliveries
 from reportd.db import jobs as db_jobs
 from reportd.db.client import client
 from reportd.db.jobs import JobRow
@@ -84,6 +85,7 @@ def show(*, id: int, as_json: bool, dsn: str | None, config_path: Path | None) -
             "why": dict(await db_jobs.why(connection, id)),
             "attempts": [dict(attempt) for attempt in await db_jobs.attempts(connection, id)],
             "artifacts": [asdict(file) for file in await db_artifacts.of_job(connection, id)],
+            "deliveries": [asdict(entry) for entry in await db_deliveries.of_job(connection, id)],
         }
 
     seen = _asked(dsn, config_path, found)
@@ -145,6 +147,7 @@ def _show(
     why: Mapping[str, Any],
     attempts: Sequence[Mapping[str, Any]],
     artifacts: Sequence[Mapping[str, Any]],
+    deliveries: Sequence[Mapping[str, Any]],
 ) -> None:
     heading = click.style(f"job {job['id']}", bold=True)
     click.echo(f"{heading}  {job['kind']}  {_ansi(job['status'])}")
@@ -176,6 +179,24 @@ def _show(
                 for file in artifacts
             ],
             right=("size", "rows", "pages"),
+        )
+    if deliveries:
+        click.echo("\n" + click.style("deliveries", bold=True))
+        emit_table(
+            ("id", "target", "status", "tries", "delivered", "by job", "error"),
+            [
+                (
+                    entry["id"],
+                    f"{entry['channel']}:{entry['target']}",
+                    entry["status"],
+                    entry["tries"],
+                    moment(entry["delivered_at"]),
+                    entry["sent_by"],
+                    (entry["error"] or {}).get("message"),
+                )
+                for entry in deliveries
+            ],
+            right=("id", "tries", "by job"),
         )
     if attempts:
         click.echo("\n" + click.style("attempts", bold=True))

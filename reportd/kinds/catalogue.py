@@ -6,7 +6,7 @@ and everything else goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -42,14 +42,16 @@ async def load(directories: Sequence[Path], *, source: Pool) -> list[Loaded]:
     return found
 
 
-async def announce(pool: Pool, loaded: Sequence[Loaded], *, worker: int, timezone: str) -> None:
+async def announce(
+    pool: Pool, loaded: Sequence[Loaded], *, channels: Collection[str], worker: int, timezone: str
+) -> None:
     """Write the kinds, and the schedules that reports declare, to the database in the name of `worker`.
 
-    `timezone` holds for schedules that name none.
+    `channels` are those that jobs may deliver by; `timezone` holds for schedules that name none.
     """
     declared = {report.name: report.schedules for report in loaded if isinstance(report, Report)}
     async with session(pool) as conn, conn.transaction():
-        await kinds.upsert(conn, [_row(report) for report in loaded], worker=worker)
+        await kinds.upsert(conn, [*map(_row, loaded), _delivering(channels)], worker=worker)
         plans = await schedules.declare(conn, declared, worker=worker, timezone=timezone)
     for name in plans.changed:
         log.info("schedule.declared", schedule=name)
@@ -73,6 +75,19 @@ async def _unprepared(report: Report, source: Pool) -> ReportdError | None:
     async with session(source) as conn:
         findings = await fetch.check(conn, report)
     return next((finding.error for finding in findings), None)
+
+
+def _delivering(channels: Collection[str]) -> KindRow:
+    """The kind `deliver`. The INSERT trigger reads the channels from its schema."""
+    schema = {
+        "channels": sorted(channels),
+        "type": "object",
+        "properties": {"delivery_id": {"type": "integer"}},
+        "required": ["delivery_id"],
+        "additionalProperties": False,
+    }
+    hash = "built-in"
+    return KindRow("deliver", "task", "Deliver the files of a job", content_hash=hash, params_schema=schema)
 
 
 def _row(loaded: Loaded) -> KindRow:

@@ -11,7 +11,7 @@ from reportd.job import Artifact, Completed, Job
 from reportd.pipeline import Parts, clear, produce
 from reportd.plugins import Broken
 from reportd.progress import Progress
-from reportd.report import params
+from reportd.report import params, targets
 from reportd.report.definition import Report
 
 
@@ -27,12 +27,17 @@ class ReportKind:
 
     def resolve(self, job: Job) -> Mapping[str, Any]:
         """Typed parameters as JSON; period words count from the slot, else from the order. Raises ParamsError."""
+        timezone = self._report.timezone or self._parts.settings.timezone
         resolved = params.resolve(
             self._report.params,
             job.params,
             now=job.slot or job.created_at,
-            timezone=self._report.timezone or self._parts.settings.timezone,
+            timezone=timezone,
         )
+        # A target that can't be filled in fails the job now, not after all the work.
+        wanted = job.deliver or (self._report.deliver.to if self._report.deliver else ())
+        values = targets.values(job, self._report.params, resolved=resolved.as_json(), timezone=timezone)
+        targets.deliveries(wanted, channels=self._parts.channels, values=values, path=self._report.source.path)
         return resolved.as_json()
 
     async def run(self, job: Job, progress: Progress) -> Completed:

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from reportd.artifacts import DirectoryStore
-from reportd.db import artifacts, jobs
+from reportd.db import artifacts, deliveries, jobs
 from reportd.db.pool import Pool
 from reportd.db.session import session
 
@@ -35,9 +35,10 @@ class Pruner:
         self._orphan_age_s = orphan_age_s
 
     async def step(self) -> None:
-        """One round over spool and store."""
+        """One round over spool, store and ledger."""
         await self._prune_spool()
         await self._prune_store()
+        await self._close_deliveries()
 
     async def _prune_spool(self) -> None:
         found = [
@@ -58,6 +59,12 @@ class Pruner:
     async def _prune_store(self) -> None:
         for uri in await self._store.sweep(self._orphan_age_s, self._known):
             log.warning("artifact.orphan_removed", uri=uri)
+
+    async def _close_deliveries(self) -> None:
+        """A delivery whose job ended without a worker to say so (cancelled while it waited, crashed too often)."""
+        async with session(self._pool) as conn:
+            for lost in await deliveries.close(conn):
+                log.error("delivery.failed", delivery=lost["id"], job=lost["job_id"], channel=lost["channel"])
 
     async def _known(self, uris: list[str]) -> set[str]:
         async with session(self._pool) as conn:

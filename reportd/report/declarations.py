@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, cast, get_args
 
 from reportd.errors import CronError
-from reportd.report import cron
+from reportd.report import conditions, cron
 from reportd.report.blocks import NAME
-from reportd.report.definition import DeclaredSchedule, Param, ParamType
+from reportd.report.definition import DeclaredSchedule, Delivering, Param, ParamType
 from reportd.report.fault import fault
 from reportd.report.formats import title_of
 from reportd.report.frontmatter import FrontMatter, Table
@@ -58,6 +58,25 @@ def schedules(front: FrontMatter, report: str, *, timezone: str | None) -> tuple
         if names.count(schedule.name) > 1:
             raise fault(front.path, f'two schedules are named "{schedule.name}"', line=schedule.line)
     return found
+
+
+def delivering(front: FrontMatter, *, blocks: Collection[str] | None) -> Delivering | None:
+    """What `deliver` says: a list of targets, or a table with `to` and `when`, a condition about `blocks`.
+
+    Errors: ReportError. Whether there are such channels is known once their packages are: see `targets.check`.
+    """
+    if "deliver" not in front.values:
+        return None
+    raw = front.values["deliver"]
+    table = Table(front, ("deliver",), {"to": raw} if isinstance(raw, list) else raw, ("to", "when"))
+    when = table.text("when")
+    if when is not None:
+        try:
+            conditions.parse(when, blocks=blocks)
+        except ValueError as error:
+            raise table.fault("when", str(error)) from None
+    to = table.texts("to", allowed='a list of targets, such as ["file:sales/"]') or ()
+    return Delivering(to, when, front.line("deliver", "to") if isinstance(raw, dict) else front.line("deliver"))
 
 
 def _param(front: FrontMatter, name: str, raw: Any) -> Param:

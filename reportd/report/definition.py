@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ParamType = Literal["text", "int", "numeric", "bool", "date", "timestamp", "daterange", "uuid", "enum", "any"]
-BlockKind = Literal["kpi", "table", "bar", "line", "data"]
+BlockKind = Literal["kpi", "table", "bar", "line", "pie", "text", "data"]
 FORMATS_DEFAULT = ("pdf", "xlsx", "csv")
 
 
@@ -83,6 +83,27 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """A report's own Python: `file` is its name in the source, `fetch` and `build` say whether it defines them."""
+
+    file: str
+    fetch: bool
+    build: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivering:
+    """Where a report's files go, and on which condition; jobs and schedules that name targets of their own use those.
+
+    `when` is a condition as `conditions` reads it, which holds for those targets too.
+    """
+
+    to: tuple[str, ...] = ()
+    when: str | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredSchedule:
     """A schedule as a report's front matter declares it; `name` is the report's name, or `report-key` for one of many.
 
@@ -122,3 +143,5 @@ class Report:
     priority: int | None = None
     timeout_s: float | None = None
     max_rows: int | None = None
+    code: Code | None = None
+    deliver: Delivering | None = None
