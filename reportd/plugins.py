@@ -1,6 +1,7 @@
 """What is installed and what lies in the report directories, by name. A broken report is named, not fatal.
 
-Formats and kinds come by entry points, our own like anybody's; a report is a `.sql` file.
+Formats and kinds come by entry points, our own like anybody's; a report is a `.sql` file, or a directory with a
+`report.toml` or a `report.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from reportd.errors import ConfigError, ReportdError, ReportError
-from reportd.report import sqlfile
+from reportd.report import folder, reader, sqlfile, targets
 from reportd.report.definition import Report, ReportSource
 from reportd.report.fault import fault
 
@@ -45,10 +46,15 @@ def kinds() -> Mapping[str, str]:
     return _places("reportd.kinds")
 
 
-def reports(directories: Sequence[Path]) -> list[LoadedReport]:
-    """Every `*.sql` file right inside `directories`, read and parsed, in order of name.
+def channels() -> Mapping[str, str]:
+    """The installed channels: name → `module:attribute`. Raises ConfigError as `formats` does."""
+    return _places("reportd.channels")
 
-    Files of one name in two directories are one Broken report: none of them is obeyed. Raises ConfigError for a
+
+def reports(directories: Sequence[Path]) -> list[LoadedReport]:
+    """Every report right inside `directories`, read and parsed, in order of name.
+
+    Reports of one name in two directories are one Broken report: none of them is obeyed. Raises ConfigError for a
     directory that can't be listed.
     """
     by_name: dict[str, list[LoadedReport]] = {}
@@ -78,25 +84,48 @@ def _files(directories: Sequence[Path]) -> Iterator[Path]:
         except OSError as error:
             raise ConfigError(f"The report directory {directory} can't be read: {error.strerror}") from error
         # Hidden ones are what editors keep beside the file that is being written.
-        yield from (path for path in entries if path.suffix == ".sql" and path.name[0] != "." and not path.is_dir())
+        yield from (path for path in entries if path.name[0] != "." and _is_report(path))
+
+
+def _is_report(path: Path) -> bool:
+    if path.is_dir():
+        return any((path / mark).is_file() for mark in folder.MARKS)
+    return path.suffix == ".sql"
 
 
 def _load(path: Path) -> LoadedReport:
     try:
-        return sqlfile.parse(ReportSource(sqlfile.kind_name(path.name), {path.name: _read(path)}, str(path)))
+        report = reader.read(ReportSource(sqlfile.kind_name(path.name), _texts(path), str(path)))
+        targets.check(report, channels())
+        return report
     except ReportError as error:
         name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-")[:63] or "report"
         return Broken(name, str(path), error)
 
 
-def _read(path: Path) -> str:
+def _texts(path: Path) -> dict[str, str]:
+    """The report's text: a name and the content of each of its files."""
+    if not path.is_dir():
+        return {path.name: _read(path)}
+    texts: dict[str, str] = {}
+    try:
+        files = sorted(file for file in path.iterdir() if folder.belongs(file.name) and not file.is_dir())
+    except OSError as error:
+        raise fault(str(path), f"can't be read: {error.strerror}") from error
+    for file in files:
+        texts[file.name] = _read(file, spent=sum(map(len, texts.values())))
+    return texts
+
+
+def _read(path: Path, *, spent: int = 0) -> str:
+    """The text of one file, after `spent` characters of the same report."""
     try:
         with path.open("rb") as file:
             data = file.read(SOURCE_BYTES_MAX + 1)
     except OSError as error:
         raise fault(str(path), f"can't be read: {error.strerror}") from error
-    if len(data) > SOURCE_BYTES_MAX:
-        raise fault(str(path), f"is larger than {SOURCE_BYTES_MAX // 1024} kB")
+    if len(data) + spent > SOURCE_BYTES_MAX:
+        raise fault(str(path), f"is larger than {SOURCE_BYTES_MAX // 1024} kB{', the others included' * bool(spent)}")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -108,5 +137,5 @@ def _the_only(name: str, found: list[LoadedReport]) -> LoadedReport:
     if len(found) == 1:
         return found[0]
     paths = [each.path if isinstance(each, Broken) else each.source.path for each in found]
-    message = f"several files are the report {name!r}: {', '.join(paths)}; rename all but one"
+    message = f"several places hold the report {name!r}: {', '.join(paths)}; rename all but one"
     return Broken(name, paths[0], fault(paths[0], message))

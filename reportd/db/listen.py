@@ -21,7 +21,7 @@ async def listen(
     """
     ended = asyncio.Event()
     try:
-        connection = await connect(dsn, application_name="reportd listen")
+        connection = await connect(dsn, application_name="reportd listen", statement_cache_size=0)
         try:
             connection.add_termination_listener(lambda _connection: ended.set())
             await connection.add_listener(channel, lambda _c, _pid, _channel, payload: heard(str(payload)))

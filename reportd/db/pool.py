@@ -137,6 +137,8 @@ def _remedy(error: BaseException) -> str:
             return "Check the user, and the server's pg_hba.conf."
         case asyncpg.InvalidCatalogNameError():
             return "Make it with: createdb NAME."
+        case asyncpg.ProtocolViolationError():
+            return "Behind pgbouncer set database.statement_cache_size = 0."
         case asyncpg.TooManyConnectionsError():
             return "Raise max_connections, or put pgbouncer before the server."
         case asyncpg.CannotConnectNowError():

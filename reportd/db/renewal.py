@@ -28,7 +28,9 @@ class LeaseRenewal:
         try:
             async with asyncio.timeout(self._lease_s / 3):
                 if self._connection is None:
-                    self._connection = await connect(self._dsn, application_name="reportd lease")
+                    self._connection = await connect(
+                        self._dsn, application_name="reportd lease", statement_cache_size=0
+                    )
                 return await workers.renew(self._connection, worker=self._worker, lease_s=self._lease_s)
         except OUTAGE as error:
             await self.close()

@@ -101,7 +101,7 @@ async def spool_blocks(
 async def spool_query(
     connection: Connection, query: Query, work: Path, *, report: Report, limits: FetchLimits, spent: int
 ) -> Spooled:
-    """Run one query into a file of `work`, after others of the same job have written `spent` bytes. Errors: as `fetch`."""
+    """Run one query into a file of `work`; others of the same job have written `spent` bytes. Errors: as `fetch`."""
     block = query.block
     path = work / f"{block.name}.csv"
     allowance = _allowance(report, limits, spent=spent)

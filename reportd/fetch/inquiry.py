@@ -79,7 +79,7 @@ class Inquiry:
 async def inquire(
     pool: Pool, report: Report, params: Params, *, directory: Path, timezone: str, limits: FetchLimits
 ) -> AsyncIterator[Inquiry]:
-    """Run the queries of `report` as `fetch` does, into the new `directory`, and keep their snapshot open until `close`.
+    """Run the queries of `report` as `fetch` does, into the new `directory`; keep their snapshot open until `close`.
 
     The caller removes `directory`. Errors: as `fetch`.
     """

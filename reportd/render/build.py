@@ -6,7 +6,9 @@ raised here, as ReportError with the file and line of the block and the nearest 
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,12 +19,75 @@ from reportd.render.columns import measure
 from reportd.render.kpis import tiles
 from reportd.render.task import RenderSettings
 from reportd.report.definition import Block, Report
-from reportd.report.document import Chart, Column, Data, Document, Kpis, Provenance, Rows, Section, Table
-from reportd.report.locales import locale_of
+from reportd.report.document import (
+    PIE_SLICES_MAX,
+    Chart,
+    Column,
+    Data,
+    Document,
+    Kpis,
+    Provenance,
+    Rows,
+    Section,
+    Table,
+    Text,
+)
+from reportd.report.formats import parse
+from reportd.report.locales import Locale, locale_of
 from reportd.report.params import Params, resolve
 from reportd.spool import Dataset, head
 
 _NUMERIC = ("integer", "number", "percent")
+_TEXT_ROWS_MAX = 500
+_BLANK_LINE = re.compile(r"\r?\n[ \t]*\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every document of one job has, whatever stands in it."""
+
+    report: Report
+    settings: RenderSettings
+    title: str
+    subtitle: str | None
+    description: str | None
+    job: int | None
+
+    @property
+    def locale(self) -> str:
+        """The report's locale, else the operator's."""
+        return self.report.locale or self.settings.locale
+
+    def document(self, sections: tuple[Section, ...], dataset: Dataset) -> Document:
+        """The document of `sections` over `dataset`. Secret parameters are left out."""
+        report = self.report
+        params = _public_params(report, dataset)
+        return Document(
+            title=self.title,
+            subtitle=self.subtitle,
+            description=self.description,
+            author=report.author,
+            confidentiality=report.confidentiality,
+            as_of=dataset.as_of,
+            timezone=dataset.timezone,
+            locale=self.locale,
+            paper=_paper(report, self.settings, self.locale),
+            filters=params.described(self.locale),
+            sections=sections,
+            provenance=Provenance(
+                report=report.name,
+                report_sha256=dataset.report_sha256,
+                data_sha256=dataset.sha256,
+                params=params.as_json(),
+                version=_version(),
+                job=self.job,
+            ),
+        )
+
+
+def frame_of(report: Report, *, settings: RenderSettings, title: str | None = None, job: int | None = None) -> Frame:
+    """The frame of one job's documents; `title` overrides the report's (a job's name)."""
+    return Frame(report, settings, title or report.title, report.subtitle, report.description, job)
 
 
 def build(
@@ -35,35 +100,20 @@ def build(
 ) -> Document:
     """The document of one job: every block of `report` over the rows that `dataset` holds.
 
-    `title` overrides the report's (a job's name). Secret parameters are left out. Each spool file is read once.
+    `title` overrides the report's (a job's name). Each spool file is read once.
     Errors: ReportError for options that don't fit the query's columns.
     """
-    locale = report.locale or settings.locale
-    params = _public_params(report, dataset)
-    return Document(
-        title=title or report.title,
-        subtitle=report.subtitle,
-        description=report.description,
-        author=report.author,
-        confidentiality=report.confidentiality,
-        as_of=dataset.as_of,
-        timezone=dataset.timezone,
-        locale=locale,
-        paper=_paper(report, settings, locale),
-        filters=params.described(locale),
-        sections=tuple(_section(block, dataset, locale=locale) for block in report.blocks),
-        provenance=Provenance(
-            report=report.name,
-            report_sha256=dataset.report_sha256,
-            data_sha256=dataset.sha256,
-            params=params.as_json(),
-            version=_version(),
-            job=job,
-        ),
-    )
+    frame = frame_of(report, settings=settings, title=title, job=job)
+    return frame.document(sections(frame, dataset), dataset)
 
 
-def _section(block: Block, dataset: Dataset, *, locale: str) -> Section:
+def sections(frame: Frame, dataset: Dataset) -> tuple[Section, ...]:
+    """A part for every block of the report, as declared."""
+    return tuple(section(block, dataset, locale=frame.locale) for block in frame.report.blocks)
+
+
+def section(block: Block, dataset: Dataset, *, locale: str) -> Section:
+    """The part of a document that `block` makes of its rows. Errors: ReportError for options that don't fit them."""
     spooled = dataset.blocks[block.name]
     path = dataset.path(block.name)
     sums = {*_listed(block, "total"), *_listed(block, "subtotal")}
@@ -73,9 +123,13 @@ def _section(block: Block, dataset: Dataset, *, locale: str) -> Section:
         case "kpi":
             return _kpis(block, columns, rows, locale=locale)
         case "bar" | "line":
-            return _chart(block, columns, rows)
+            return _chart(block, columns, rows, block.kind)
+        case "pie":
+            return _pie(block, columns, rows, locale_of(locale))
         case "table":
             return _table(block, columns, rows)
+        case "text":
+            return _text(block, columns, rows)
         case "data":
             return Data(block.name, block.title, columns, rows)
 
@@ -89,7 +143,7 @@ def _kpis(block: Block, columns: tuple[Column, ...], rows: Rows, *, locale: str)
     return Kpis(block.name, block.title, tiles(columns, row, locale=locale), columns, rows)
 
 
-def _chart(block: Block, columns: tuple[Column, ...], rows: Rows) -> Chart:
+def _chart(block: Block, columns: tuple[Column, ...], rows: Rows, kind: Literal["bar", "line", "pie"]) -> Chart:
     x = _named(block, "x", columns)[:1] or columns[:1]
     y = _named(block, "y", columns) or tuple(c for c in columns if c not in x and c.format.kind in _NUMERIC)
     if not x or not y:
@@ -99,8 +153,31 @@ def _chart(block: Block, columns: tuple[Column, ...], rows: Rows) -> Chart:
     for column in y:
         if column.format.kind not in _NUMERIC:
             raise _wrong(block, f"y={column.name} in “{block.name}” is {column.type}, and a chart measures numbers")
-    kind: Literal["bar", "line"] = "line" if block.kind == "line" else "bar"
     return Chart(block.name, kind, block.title, x[0], y, rows, columns)
+
+
+def _pie(block: Block, columns: tuple[Column, ...], rows: Rows, locale: Locale) -> Chart:
+    """A pie where it can be read, else bars, and why."""
+    chart = _chart(block, columns, rows, "pie")
+    if len(chart.y) > 1:
+        measures = ", ".join(column.name for column in chart.y)
+        raise _wrong(block, f"a @pie shares out one measure; name it with y=…: “{block.name}” has {measures}")
+    if rows.count > PIE_SLICES_MAX:
+        return replace(chart, kind="bar", note=locale.words["pie parts"].format(count=rows.count))
+    values = [parse(row[chart.y[0].index], chart.y[0].type) for row in head(rows.path, rows.count)]
+    if any(not isinstance(value, int | Decimal | None) or (value is not None and value < 0) for value in values):
+        return replace(chart, kind="bar", note=locale.words["pie negative"])
+    return chart
+
+
+def _text(block: Block, columns: tuple[Column, ...], rows: Rows) -> Text:
+    if len(columns) != 1:
+        raise _wrong(block, f"a @text query has one column, of paragraphs; “{block.name}” has {_names(columns)}")
+    if rows.count > _TEXT_ROWS_MAX:
+        raise _wrong(block, f"“{block.name}” has {rows.count} rows; a @text takes {_TEXT_ROWS_MAX} at most")
+    cells = [row[0] for row in head(rows.path, rows.count)]
+    paragraphs = (part.strip() for cell in cells if cell is not None for part in _BLANK_LINE.split(cell))
+    return Text(block.name, block.title, tuple(filter(None, paragraphs)), columns, rows)
 
 
 def _table(block: Block, columns: tuple[Column, ...], rows: Rows) -> Table:

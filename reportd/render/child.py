@@ -1,7 +1,8 @@
 """A render child's work: read the report, build the document, make the files, say how it went.
 
 It knows a spool directory, an output directory and a pipe to the template; no database, no configuration, no secret.
-Messages up: `{"step": …}`, `{"file": …}`, then `{"done": …}` or `{"error": …}`.
+Messages up: `{"step": …}`, `{"file": …}`, then `{"done": …}` or `{"error": …}`. A report's own code asks: `{"query":
+…}` and at last `{"fetched": …}`; the daemon answers each.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from reportd import failpoints, spool
+from reportd.errors import LimitExceeded
 from reportd.job import Step
 from reportd.render import confine
-from reportd.render.build import build
-from reportd.render.confine import RenderLimits
-from reportd.render.failure import described
+from reportd.render.build import frame_of, sections
+from reportd.render.confine import TEMPORARY, RenderLimits
+from reportd.render.failure import described, rebuilt
 from reportd.render.leaves import Leaves
+from reportd.render.script import Ask, Script
 from reportd.render.task import RenderTask
-from reportd.render.wire import Frame, Kind, pack
-from reportd.report import sqlfile
+from reportd.render.wire import Decoder, Frame, Kind, WireError, pack
+from reportd.report import reader
 
 Send = Callable[[Mapping[str, Any]], None]
 
@@ -42,7 +45,7 @@ def main(frame: Frame, leaves: Leaves, limits: RenderLimits) -> None:
     try:
         task = RenderTask.from_json(frame.message())
         confine.settle(Path(task.out))
-        run(task, leaves, send)
+        run(task, leaves, send, lambda message: _asked(message, connection, send))
     except BaseException as error:  # noqa: BLE001  a report may raise anything, SystemExit too; this is where it ends
         confine.lift_memory_limit()
         send({"error": described(error, limits=limits)})
@@ -50,16 +53,26 @@ def main(frame: Frame, leaves: Leaves, limits: RenderLimits) -> None:
     sys.stderr.flush()
 
 
-def run(task: RenderTask, leaves: Leaves, send: Send) -> None:
-    """Build the task's document and render it in each format, in the order asked. Raises what the stages raise."""
+def run(task: RenderTask, leaves: Leaves, send: Send, ask: Ask) -> None:
+    """Build the task's document and render it in each format, in the order asked. Raises what the stages raise.
+
+    `ask` sends a message that the daemon answers, for a report's own `fetch`.
+    """
     steps_s: dict[str, float] = {}
 
+    report = reader.read(task.source)
+    dataset = spool.load(Path(task.directory))
+    # WeasyPrint, xlsxwriter and zip take the time of creation from here: same data, same bytes.
+    os.environ["SOURCE_DATE_EPOCH"] = str(int(dataset.as_of.timestamp()))
+    frame = frame_of(report, settings=task.settings, title=task.title, job=task.job)
+    script = Script(report, report.code, dataset, scratch=Path(task.out) / TEMPORARY) if report.code else None
+
+    if script is not None and script.fetches:
+        with _step(Step.FETCHING, send, steps_s):
+            script.fetch(frame, ask)
+
     with _step(Step.BUILDING, send, steps_s):
-        report = sqlfile.parse(task.source)
-        dataset = spool.load(Path(task.directory))
-        # WeasyPrint, xlsxwriter and zip take the time of creation from here: same data, same bytes.
-        os.environ["SOURCE_DATE_EPOCH"] = str(int(dataset.as_of.timestamp()))
-        document = build(report, dataset, settings=task.settings, title=task.title, job=task.job)
+        document = frame.document(sections(frame, dataset), dataset) if script is None else script.build(frame)
 
     with _step(Step.GENERATING, send, steps_s):
         for name in dict.fromkeys(task.formats):
@@ -72,10 +85,27 @@ def run(task: RenderTask, leaves: Leaves, send: Send) -> None:
     send({"done": {"steps_s": steps_s}})
 
 
+def _asked(message: Mapping[str, Any], connection: socket.socket, send: Send) -> Mapping[str, Any]:
+    """The daemon's answer to `message`. Raises the error that it answers with."""
+    try:
+        send(message)
+    except WireError as error:
+        raise LimitExceeded(f"The query and its parameters are too large: {error}") from error
+    decoder = Decoder()
+    while not (frames := decoder.feed(data := connection.recv(64 * 1024))):
+        if not data:
+            raise SystemExit("the template is gone")
+    answer = frames[0].message()
+    if "error" in answer:
+        raise rebuilt(answer["error"])
+    return answer
+
+
 @contextmanager
 def _step(step: Step, send: Send, steps_s: dict[str, float]) -> Iterator[None]:
     send({"step": step})
-    failpoints.reach_blocking(_PLACES[step])
+    if place := _PLACES.get(step):
+        failpoints.reach_blocking(place)
     start = time.monotonic()
     yield
     steps_s[step] = time.monotonic() - start

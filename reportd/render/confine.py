@@ -22,6 +22,9 @@ PIPE_FD = 3
 LIFE_FD = 4
 """A pipe's end that template and children only hold: the daemon reads its end of file when all of them are gone."""
 
+TEMPORARY = ".tmp"
+"""Where in its directory for files a child keeps what is not for a reader."""
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _HANDLED = frozenset({signal.SIGTERM})
@@ -72,7 +75,7 @@ def confine(*, parent: int, pipe: int, stderr: int, life: int, limits: RenderLim
 
 def settle(out: Path) -> None:
     """Make `out` the working directory, with the place for temporary files inside."""
-    temporary = out / ".tmp"
+    temporary = out / TEMPORARY
     temporary.mkdir(exist_ok=True)
     os.chdir(out)
     use_temporary(temporary)

@@ -16,12 +16,15 @@ from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
+from reportd.render.cells import Cells
 from reportd.render.fonts import faces
 from reportd.render.html import style
+from reportd.render.view import Grid
 
+NO_GRIDS: Mapping[int, Grid] = {}
 _DATA_URI_BYTES_MAX = 2_000_000
 _FONT_SCHEME = "reportd-font:"
-_OPTIONS = {"pdf_variant": "pdf/ua-1", "pdf_identifier": True, "custom_metadata": True}
+_OPTIONS = {"pdf_variant": "pdf/ua-1", "custom_metadata": True}
 # No XML may hold these, not even escaped; a report's data may.
 _NOT_XML = dict.fromkeys([*range(0x9), 0xB, 0xC, *range(0xE, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], " ")
 
@@ -34,15 +37,16 @@ class Engine:
         self._fetcher = _Fetcher()
         self._styles = [self._style(text) for text in (_font_faces(), style("base"), style("print"))]
 
-    def write(self, html: str, *, css: str, path: Path, as_of_s: int) -> int:
+    def write(self, html: str, *, css: str, path: Path, as_of_s: int, grids: Mapping[int, Grid] = NO_GRIDS) -> int:
         """Set `html`, which must be XML as well, with the theme and then `css`, into `path`; the number of pages.
 
-        `as_of_s` (Unix time) stands wherever a file wants a time of its own: same data, same bytes.
+        `grids` are the tables whose cells are drawn into the slots that `html` has for them, by number. `as_of_s` (Unix
+        time) stands wherever a file wants a time of its own: same data, same bytes.
         """
         os.environ.setdefault("SOURCE_DATE_EPOCH", str(as_of_s))
         page = _Page(html, fetcher=self._fetcher)
         rendering = page.render(font_config=self._fonts, stylesheets=[*self._styles, self._style(css)], **_OPTIONS)
-        rendering.write_pdf(path, **_OPTIONS)
+        rendering.write_pdf(path, finisher=Cells(grids), **_OPTIONS)
         return len(rendering.pages)
 
     def _style(self, text: str) -> CSS:

@@ -42,6 +42,8 @@ def style(name: str) -> str:
 
 
 def _part(part: Part) -> Markup:
+    if isinstance(part, Grid) and part.heights:
+        return Markup(_template("slots").render(part=part, slot=slot_class))  # noqa: S704  rendered with autoescape
     classes = _classes(part) if isinstance(part, Grid) else {}
     return Markup(_template(part.kind).render(part=part, classes=classes))  # noqa: S704  rendered with autoescape
 
@@ -65,6 +67,18 @@ def _classes(grid: Grid) -> dict[str, list[Markup]]:
 def _class(*names: str) -> Markup:
     named = " ".join(name for name in names if name)
     return Markup(' class="{}"').format(named) if named else Markup("")
+
+
+def slot_class(height: float) -> str:
+    """The class of an empty cell that is `height` points high."""
+    return f"s{round(height * 100)}"
+
+
+def slot_css(view: View) -> str:
+    """The rules for the classes of every slot in `view`."""
+    grids = [part for part in view.parts if isinstance(part, Grid) and part.heights]
+    heights = {height for grid in grids for height in (grid.head_height, *grid.heights)}
+    return "".join(f".{slot_class(height)} {{ height: {height}pt }} " for height in sorted(heights))
 
 
 def _metadata(document: Document) -> Iterator[tuple[str, str]]:

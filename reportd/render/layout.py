@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
+from math import ceil
 from typing import Literal
 
 from reportd.render.fonts import width_em
+from reportd.render.typeface import can_set
 from reportd.render.view import Grid, Head, Line, Part, View
+from reportd.render.wrapping import LINES_MAX, clamp, wrap
 
 PAPER = {"A4": (595.28, 841.89), "Letter": (612.0, 792.0)}
 MARGIN = 42.0
@@ -21,12 +24,13 @@ PAD = 4.5
 """Space at either side of a cell, in points."""
 APART = 10.5
 """More of it where a text follows a figure."""
-LINES_MAX = 3
+LEADING, LEADING_HEAD = 1.35, 1.2
+HEAD_SCALE = 0.94
+PAD_ABOVE, PAD_ABOVE_TOTAL, PAD_BELOW_HEAD = 2.1, 3.6, 3.0
+RULE_HEAD = 0.8
 
 _TEXT_NATURAL = 21.0  # em: longer texts wrap rather than push a table across the page
 _TEXT_LEAST = 6.0
-_WORD_CUT_MAX = 12  # characters of a broken word that are dropped rather than left standing
-_HEAD_SCALE = 0.94
 _QUANTILE = 0.98
 _PIXEL = 0.75
 _SLACK = 1.02  # kerning and rounding must never break a line that was measured to fit
@@ -75,7 +79,42 @@ def arrange(view: View, *, paper: Literal["A4", "Letter"]) -> tuple[Page, View]:
             parts += _fitted(part, need, page.inner, view)
         else:
             parts.append(part)
-    return page, replace(view, parts=tuple(parts))
+    return page, replace(view, parts=tuple(_slotted(part, number) for number, part in enumerate(parts)))
+
+
+def apart(head: Head) -> float:
+    """The room that a text keeps from the figure before it, in points."""
+    return APART if head.apart else 0.0
+
+
+def _slotted(part: Part, number: int) -> Part:
+    """A grid whose texts we can draw ourselves gets the heights that its lines need; others go to the engine whole."""
+    if not isinstance(part, Grid) or not part.lines or not _can_be_drawn(part):
+        return part
+    size = part.size
+    rooms = [width - 2 * PAD - apart(head) for head, width in zip(part.heads, part.widths, strict=True)]
+    heads = [wrap(h.title, room / (size * HEAD_SCALE), bold=True) for h, room in zip(part.heads, rooms, strict=True)]
+    head = PAD_ABOVE + max(map(len, heads)) * size * HEAD_SCALE * LEADING_HEAD + PAD_BELOW_HEAD + RULE_HEAD
+    wrapping = [
+        (number, room / size) for number, (h, room) in enumerate(zip(part.heads, rooms, strict=True)) if h.wraps
+    ]
+    heights = []
+    for line in part.lines:
+        count = max((len(wrap(line.cells[n], room)) for n, room in wrapping), default=1) if line.kind == "row" else 1
+        above = PAD_ABOVE_TOTAL if line.kind == "total" else PAD_ABOVE
+        heights.append(_whole(count * size * LEADING + PAD_ABOVE + above))
+    return replace(part, number=number, head_height=_whole(head), heights=tuple(heights))
+
+
+def _can_be_drawn(grid: Grid) -> bool:
+    if any(line.links for line in grid.lines):
+        return False
+    drawn = (line.cells for line in grid.lines if line.kind in ("row", "subtotal", "total"))
+    return can_set(head.title for head in grid.heads) and can_set(chain.from_iterable(drawn))
+
+
+def _whole(height: float) -> float:
+    return ceil(height / _PIXEL - 1e-6) * _PIXEL
 
 
 def _needs(grid: Grid) -> list[_Need]:
@@ -96,9 +135,9 @@ def _needs(grid: Grid) -> list[_Need]:
 
 
 def _need(widths: list[float], column: Head, *, texts: list[str]) -> _Need:
-    words = [width_em(word, bold=True) * _HEAD_SCALE for word in column.title.split()] or [0.0]
-    head = _halved(column.title) * _HEAD_SCALE
-    pad = 2 * PAD + (APART if column.apart else 0)
+    words = [width_em(word, bold=True) * HEAD_SCALE for word in column.title.split()] or [0.0]
+    head = _halved(column.title) * HEAD_SCALE
+    pad = 2 * PAD + apart(column)
     widest = widths[-1] if widths else 0.0
     if not column.wraps:
         return _Need(max(head, widest), max(*words, widest), wraps=False, pad=pad)
@@ -168,32 +207,6 @@ def _clamped(line: Line, room: Sequence[float], needs: Sequence[_Need]) -> Line:
         clamp(cell, width) if need.wraps else cell for cell, width, need in zip(line.cells, room, needs, strict=True)
     )
     return replace(line, cells=tuple(cells))
-
-
-def clamp(text: str, width: float, *, lines: int = LINES_MAX) -> str:
-    """`text`, cut with an ellipsis if it takes more than `lines` lines of `width` em when broken between words."""
-    if width_em(text) <= width or _lines(text, width) <= lines:
-        return text
-    low, high = 0, len(text)
-    while low < high:  # the longest beginning that leaves room for the ellipsis
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if _lines(text[:middle] + "…", width) <= lines else (low, middle - 1)
-    cut = text[:low]
-    space = cut.rfind(" ")
-    return (cut[:space] if low - space < _WORD_CUT_MAX and space > 0 else cut).rstrip(" ,;.:") + "…"
-
-
-def _lines(text: str, width: float) -> int:
-    """How many lines `text` takes; a word longer than a line is broken anywhere."""
-    used, start, space = 1, 0.0, width_em(" ")
-    for word in text.split(" "):
-        length = width_em(word)
-        if start and start + length > width:
-            used, start = used + 1, 0.0
-        while length > width:
-            used, length = used + 1, length - width
-        start += length + space
-    return used
 
 
 def _divided(grid: Grid, needs: list[_Need], inner: float, view: View) -> list[tuple[Grid, list[_Need]]]:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reportd.errors import PdfEngineMissing
-from reportd.render.html import css_text, html_of
+from reportd.render.html import css_text, html_of, slot_css
 from reportd.render.layout import Page, arrange
 from reportd.render.pango import install_line
 from reportd.render.svg import draw
 from reportd.render.task import RenderedFile, RenderSettings
-from reportd.render.view import Figure, Part, View, view_of
+from reportd.render.view import Figure, Grid, Part, View, view_of
 from reportd.report.document import Document
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class PDF:
         view = _drawn(view, page)
         name = f"{document.provenance.report}.pdf"
         path = out / name
-        pages = engine.write(
-            html_of(view), css=_page_css(view, page), path=path, as_of_s=int(document.as_of.timestamp())
-        )
+        css = _page_css(view, page) + slot_css(view)
+        grids = {part.number: part for part in view.parts if isinstance(part, Grid) and part.heights}
+        pages = engine.write(html_of(view), css=css, path=path, as_of_s=int(document.as_of.timestamp()), grids=grids)
         return [RenderedFile("pdf", name, str(path), "application/pdf", rows=_rows(document), pages=pages)]
 
 

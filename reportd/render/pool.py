@@ -24,7 +24,7 @@ from reportd.errors import RenderError, ReportdError
 from reportd.render.confine import RenderLimits
 from reportd.render.remote import READY_LIMIT_S, OnProgress, RemoteTemplate
 from reportd.render.running import Rendered
-from reportd.render.task import RenderTask
+from reportd.render.task import Inquiry, RenderTask
 
 __all__ = ["Pids", "RenderLimits", "RenderPool", "Rendered"]
 
@@ -73,15 +73,16 @@ class RenderPool:
         self._template = await self._new_template()
         self._keeper = asyncio.create_task(self._keep(self._template), name="render-template-keeper")
 
-    async def run(self, task: RenderTask, *, on_progress: OnProgress) -> Rendered:
+    async def run(self, task: RenderTask, *, on_progress: OnProgress, inquiry: Inquiry | None = None) -> Rendered:
         """Render `task` in a child of its own; `on_progress` is called, and awaited, as the child enters each step.
+        `inquiry` answers what a report's own code asks.
 
         Raises the ReportdError that the child reported, or ChildDied, a RenderError itself, if it ended without a word.
         A cancellation kills the child, and comes through only once it is reaped, so that `task.out` may be removed.
         """
         async with self._slots:
             template = await self._living()
-            return await template.run(task, on_progress=on_progress)
+            return await template.run(task, on_progress=on_progress, inquiry=inquiry)
 
     async def close(self) -> None:
         """Kill all children and the template, and wait until they are reaped."""

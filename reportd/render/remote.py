@@ -16,23 +16,26 @@ import signal
 import socket
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar
 
 from reportd import failpoints
-from reportd.errors import ConfigError, LimitExceeded, RenderError
+from reportd.errors import ConfigError, LimitExceeded, QueryError, RenderError, ReportdError
 from reportd.job import Step
 from reportd.render.confine import RenderLimits
-from reportd.render.running import Rendered, Running
-from reportd.render.task import RenderTask
+from reportd.render.failure import described
+from reportd.render.running import Asked, Closed, Rendered, Running
+from reportd.render.task import Inquiry, RenderTask
 from reportd.render.wire import Decoder, Frame, Kind, WireError, pack
 
 READY_LIMIT_S = 60.0
 """How long a template may take to import and warm up."""
 
 OnProgress = Callable[[Step], Awaitable[None] | None]
+T = TypeVar("T")
 
 # A template that does not answer a KILL within this is killed itself, and its children die with it.
 _ANSWER_LIMIT_S = 2.0
@@ -98,9 +101,10 @@ class RemoteTemplate:
             raise
         return template
 
-    async def run(self, task: RenderTask, *, on_progress: OnProgress) -> Rendered:
+    async def run(self, task: RenderTask, *, on_progress: OnProgress, inquiry: Inquiry | None = None) -> Rendered:
         """Have a child carry `task` out. However this ends, by a cancellation too, the child is reaped first.
 
+        `inquiry` answers what the report's own code asks; its errors are the child's, which may take them or fail.
         Raises the child's ReportdError, ChildDied, or LimitExceeded for a report too large to hand over.
         """
         try:
@@ -110,10 +114,13 @@ class RemoteTemplate:
         running = self._running[number] = Running(task, self._limits)
         self._writer.write(frame)
         try:
-            while (step := await running.next_step()) is not None:
-                answer = on_progress(step)
-                if inspect.isawaitable(answer):
-                    await answer
+            while (event := await running.next_event()) is not None:
+                if isinstance(event, Step):
+                    done = on_progress(event)
+                    if inspect.isawaitable(done):
+                        await done
+                elif (answer := await _unless(running.ended, self._answer(event, inquiry))) is not None:
+                    self._writer.write(pack(Kind.MESSAGE, number, answer))
         finally:
             await self._see_off(number, running)
         return running.rendered()
@@ -273,6 +280,20 @@ class RemoteTemplate:
                 running.disbelieve(error)
                 self._writer.write(pack(Kind.KILL, frame.task))
 
+    async def _answer(self, event: Asked | Closed, inquiry: Inquiry | None) -> dict[str, Any]:
+        """What the child is told; an error of the query too."""
+        try:
+            if inquiry is None:
+                raise QueryError("This report has no fetch: it may not ask for rows")
+            match event:
+                case Asked(question):
+                    return {"answer": asdict(await inquiry.ask(question))}
+                case Closed(names):
+                    await inquiry.close(names)
+                    return {"closed": True}
+        except ReportdError as error:
+            return {"error": described(error, limits=self._limits)}
+
     async def _see_off(self, number: int, running: Running) -> None:
         """Return when the child is reaped; kill it if it still runs. A cancellation is kept until then."""
         if running.ended.is_set():
@@ -287,6 +308,20 @@ class RemoteTemplate:
         except TimeoutError:
             self._kill()
             await running.ended.wait()
+
+
+async def _unless(ended: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` comes to, or None if `ended` is set before: then it has been cancelled."""
+    working = asyncio.create_task(work)
+    ending = asyncio.create_task(ended.wait())
+    try:
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        ending.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait({working})
 
 
 async def _in_full(task: asyncio.Task[None]) -> None:

@@ -7,6 +7,7 @@ file counts only once the child is dead and the path is a plain file inside the 
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import stat
 from collections import deque
@@ -19,9 +20,15 @@ from reportd.errors import ChildDied, RenderError, ReportdError
 from reportd.job import Step
 from reportd.render.confine import RenderLimits
 from reportd.render.failure import readable, rebuilt
-from reportd.render.task import RenderedFile, RenderTask, Usage
+from reportd.render.task import BOUND_TYPES, Question, RenderedFile, RenderTask, Usage
+from reportd.report.blocks import NAME
+from reportd.report.definition import Block
+from reportd.report.params import Value
 
 _FILES_MAX = 1000
+# A child waits for each answer, and has few steps: more than this unread is no child of ours.
+_UNSEEN_MAX = 2 * len(Step)
+_NAMES_MAX = 1000
 _STDERR_CHARACTERS = 4096
 _MB = 2**20
 # What C libraries say on stderr before they abort for want of memory.
@@ -36,8 +43,25 @@ class Rendered:
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The child waits for the answer to `question`."""
+
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The child asks nothing more, and waits for a word that this was heard; `names` as `Inquiry.close` has them."""
+
+    names: Mapping[str, str]
+
+
+Event = Step | Asked | Closed
+
+
 class Running:
-    """State of one task: `hear` and `end` are fed from the template's frames, `next_step` and `rendered` read."""
+    """State of one task: `hear` and `end` are fed from the template's frames, `next_event` and `rendered` read."""
 
     def __init__(self, task: RenderTask, limits: RenderLimits) -> None:
         self.pid: int | None = None
@@ -45,7 +69,7 @@ class Running:
         self._out = Path(task.out)
         self._limits = limits
         self._step: Step | None = None
-        self._unseen: deque[Step] = deque(maxlen=len(Step))
+        self._unseen: deque[Event] = deque()
         self._changed = asyncio.Event()
         self._files: list[RenderedFile] = []
         self._steps_s: dict[str, float] | None = None
@@ -55,9 +79,13 @@ class Running:
     def hear(self, message: Mapping[str, Any]) -> None:
         """Take in what the child says. Raises KeyError, TypeError or ValueError if it makes no sense."""
         match message:
-            case {"step": str(step)}:
+            case {"step": str(step)} if len(self._unseen) < _UNSEEN_MAX:
                 self._step = Step(step)
                 self._unseen.append(self._step)
+            case {"query": dict(query)} if len(self._unseen) < _UNSEEN_MAX:
+                self._unseen.append(Asked(question(query)))
+            case {"fetched": dict(names)} if len(self._unseen) < _UNSEEN_MAX:
+                self._unseen.append(Closed(_names(names)))
             case {"file": dict(file)} if len(self._files) < _FILES_MAX:
                 self._files.append(_file(file))
             case {"done": {"steps_s": dict(steps_s)}}:
@@ -79,12 +107,16 @@ class Running:
         self.ended.set()
         self._changed.set()
 
-    async def next_step(self) -> Step | None:
-        """The next step that the child enters; None once it has ended."""
+    async def next_event(self) -> Event | None:
+        """The next step that the child enters, or what it asks; None once it has ended."""
         while not self._unseen and not self.ended.is_set():
             self._changed.clear()
             await self._changed.wait()
-        return self._unseen.popleft() if self._unseen else None
+        while self._unseen:
+            event = self._unseen.popleft()
+            if isinstance(event, Step) or not self.ended.is_set():
+                return event  # nobody waits for the answer of a question from the grave
+        return None
 
     def rendered(self) -> Rendered:
         """What the ended task came to. Raises the child's own error, or ChildDied if it could not say one."""
@@ -134,6 +166,25 @@ def _file(raw: Mapping[str, Any]) -> RenderedFile:
     if PurePath(file.name).name != file.name:
         raise ValueError("a file whose name is a path")
     return file
+
+
+def question(raw: Mapping[str, Any]) -> Question:
+    """The question that a child's message `{"query": raw}` asks. Raises KeyError, TypeError or ValueError."""
+    sql, file, line, column = raw["sql"], raw["file"], raw["line"], raw["column"]
+    if not (isinstance(sql, str) and isinstance(file, str) and isinstance(line, int) and isinstance(column, int)):
+        raise TypeError("a query whose fields are of the wrong types")
+    values = {}
+    for name, (text, kind) in raw["values"].items():
+        if not isinstance(text, str | None) or (kind is not None and kind.removesuffix("[]") not in BOUND_TYPES):
+            raise ValueError("a value that no query can be bound to")
+        values[name] = Value(text, kind)
+    return Question(Block("data", "query", "", sql, line, file, column=column), values)
+
+
+def _names(raw: Mapping[str, Any]) -> Mapping[str, str]:
+    if len(raw) > _NAMES_MAX or not all(re.fullmatch(NAME, name) and isinstance(raw[name], str) for name in raw):
+        raise ValueError("results whose names no block could have")
+    return raw
 
 
 def _check(file: RenderedFile, out: Path) -> None:

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from reportd.report.definition import ReportSource
+from reportd.report.definition import Block, ReportSource
 from reportd.report.document import Document
+from reportd.report.params import Value
+from reportd.spool import Spooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,32 @@ class Usage:
     cpu_s: float
     peak_bytes: int
     steps_s: Mapping[str, float] = field(default_factory=dict)
+
+
+BOUND_TYPES = frozenset(
+    {"boolean", "date", "daterange", "double precision", "numeric", "time", "timestamp", "timestamptz", "uuid"}
+)
+"""The types that a bound value, or the elements of a bound list, may name; without one PREPARE decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query that a report's own code asks for: `block` has its SQL and its place, `values` what is bound to names."""
+
+    block: Block
+    values: Mapping[str, Value]
+
+
+class Inquiry(Protocol):
+    """Who answers the questions of one task. Errors are ReportdErrors; the child gets them as its own."""
+
+    async def ask(self, question: Question) -> Spooled:
+        """Run the query; `file` of what is given back is relative to the task's `directory`."""
+        ...
+
+    async def close(self, names: Mapping[str, str]) -> None:
+        """No question will come any more; `names` says what the report calls the results that it keeps."""
+        ...
 
 
 class Renderer(Protocol):

@@ -32,6 +32,8 @@ BLOCKS: Mapping[BlockKind, BlockRule] = {
     "table": BlockRule({"group": "column", "subtotal": "columns", "total": "columns"}),
     "bar": BlockRule({"x": "column", "y": "columns"}),
     "line": BlockRule({"x": "column", "y": "columns"}),
+    "pie": BlockRule({"x": "column", "y": "column"}),
+    "text": BlockRule(),
     "data": BlockRule(must_be_named=True),
 }
 

@@ -11,8 +11,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-FormatKind = Literal["text", "integer", "number", "percent", "date", "time", "datetime", "boolean", "link", "identifier"]
+FormatKind = Literal[
+    "text", "integer", "number", "percent", "date", "time", "datetime", "boolean", "link", "identifier"
+]
 Align = Literal["left", "right", "center"]
+PIE_SLICES_MAX = 6
+"""More parts of a whole can't be told apart by colour or angle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +87,24 @@ class Kpis:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart over spooled rows: `x` one column, `y` one or more numeric columns, in the rows' own order."""
+    """A chart over spooled rows: `x` one column, `y` one or more numeric columns, in the rows' own order.
+
+    A `pie` has one `y`, 1 to PIE_SLICES_MAX rows, and no value below zero. `note` is a sentence to print below.
+    """
 
     name: str
-    kind: Literal["bar", "line"]
+    kind: Literal["bar", "line", "pie"]
     title: str
     x: Column
     y: tuple[Column, ...]
     rows: Rows
     columns: tuple[Column, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table over spooled rows. `group` is the column whose change starts a new group; `subtotal` the columns summed in it."""
+    """A table over spooled rows. A change of `group` starts a new group, in which the `subtotal` columns are summed."""
 
     name: str
     title: str
@@ -121,7 +129,18 @@ class Data:
     rows: Rows
 
 
-Section = Kpis | Chart | Table | Data
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Prose, a paragraph at a time. `columns` and `rows` are the query's that it came from, if any."""
+
+    name: str
+    title: str
+    paragraphs: tuple[str, ...]
+    columns: tuple[Column, ...] = ()
+    rows: Rows | None = None
+
+
+Section = Kpis | Chart | Table | Text | Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +182,6 @@ class Document:
     @property
     def tables(self) -> tuple[Table | Data, ...]:
         """The sections whose rows the data formats carry: every table, then every `@data`."""
-        return tuple(s for s in self.sections if isinstance(s, Table)) + tuple(s for s in self.sections if isinstance(s, Data))
+        return tuple(s for s in self.sections if isinstance(s, Table)) + tuple(
+            s for s in self.sections if isinstance(s, Data)
+        )

@@ -87,7 +87,17 @@ class FrontMatter:
 
 def read(path: str, raw: Sequence[str], *, first: int) -> FrontMatter:
     """The front matter whose comment lines are `raw`, the first being line `first` of the file. Errors: ReportError."""
-    lines = tuple(_PREFIX.sub("", line, count=1) for line in raw)
+    return _read(path, raw, tuple(_PREFIX.sub("", line, count=1) for line in raw), first=first)
+
+
+def read_file(path: str, text: str) -> FrontMatter:
+    """The front matter that is a file of its own, TOML from its first line to its last. Errors: ReportError."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    return _read(path, lines, tuple(lines), first=1)
+
+
+def _read(path: str, raw: Sequence[str], lines: tuple[str, ...], *, first: int) -> FrontMatter:
+    """`raw` is as the file has it, `lines` the TOML in it."""
     try:
         values = tomllib.loads("".join(f"{line}\n" for line in lines))
     except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: numbers and nesting past Python's limits

@@ -42,6 +42,15 @@ class Params:
     values: Mapping[str, Value]
     _typed: Mapping[str, Any]
 
+    @property
+    def typed(self) -> Mapping[str, Any]:
+        """The values as Python's own by parameter: a Period for a daterange, a tuple for a list, None for NULL."""
+        return self._typed
+
+    def bound(self, extra: Mapping[str, Value]) -> Params:
+        """These parameters with the placeholders of `extra` beside, or in place of, their own."""
+        return replace(self, values={**self.values, **extra})
+
     def as_json(self) -> dict[str, Any]:
         """The values as JSON, secrets included; resolved again, they give these Params."""
         return {param.name: self._json(param) for param in self.params}

@@ -8,23 +8,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Literal, cast
+from itertools import chain, count
+from pathlib import PurePath
 
-from reportd.errors import ParamsError, ReportError
-from reportd.report import blocks, declarations, frontmatter
+from reportd.errors import ReportError
+from reportd.report import blocks, frontmatter
+from reportd.report.assembly import assemble
 from reportd.report.blocks import Opening
-from reportd.report.definition import FORMATS_DEFAULT, Block, Param, Report, ReportSource
+from reportd.report.definition import Block, Report, ReportSource
 from reportd.report.fault import fault, nearest
-from reportd.report.formats import title_of
-from reportd.report.frontmatter import FrontMatter, Table
+from reportd.report.frontmatter import FrontMatter
 from reportd.report.lexer import Lines, Token, TokenKind, tokens
-from reportd.report.params import check, resolve
 
-KEYS = (
-    *("title", "subtitle", "description", "author", "confidentiality", "formats", "timezone", "locale", "paper"),
-    *("queue", "priority", "timeout_s", "max_rows", "params", "schedule", "schedules"),
-)
 _SUFFIX = ".sql"
 _SLUG_MAX = 50
 
@@ -40,38 +35,31 @@ def kind_name(filename: str) -> str:
 
 
 def parse(source: ReportSource) -> Report:
-    """The report that `source` describes. Errors: ReportError, with file, line and column where they are known."""
+    """The report that `source`, one `.sql` file, describes. Errors: ReportError, with its place where that is known."""
     file, text = _only_file(source)
+    found = contents(source.path, text, name=source.name, file=file, taken={})
+    return assemble(source, found.front, found.blocks, found.uses)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What one `.sql` file holds. `uses` are its placeholders, each with the line of its first use."""
+
+    front: FrontMatter
+    blocks: tuple[Block, ...]
+    uses: tuple[tuple[str, int], ...]
+
+
+def contents(path: str, text: str, *, name: str, file: str, taken: dict[str, str]) -> Contents:
+    """What `text`, the file at `path`, holds. A file without openings is one table called `name`; blocks carry `file`.
+
+    `taken` maps the names of blocks to where they stand, in other files of the same report too; the new ones are added.
+    Errors: ReportError.
+    """
     text = text.removeprefix("\ufeff")
-    page = _Page(source.path, text, Lines(text))
-    sections = _sections(page)
-    front, sections = _front_matter(page, sections)
-    table = Table(front, (), front.values, KEYS)
-    declared = declarations.params(front)
-    found = _blocks(page, sections, source.name, file)
-    timezone = declarations.timezone_of(table)
-    report = Report(
-        name=source.name,
-        title=table.text("title") or title_of(source.name),
-        source=source,
-        blocks=found,
-        params=(*declared, *_undeclared(page, sections, declared)),
-        schedules=declarations.schedules(front, source.name, timezone=timezone),
-        subtitle=table.text("subtitle"),
-        description=table.text("description"),
-        author=table.text("author"),
-        confidentiality=table.text("confidentiality"),
-        formats=declarations.formats_of(table) or FORMATS_DEFAULT,
-        timezone=timezone,
-        locale=table.text("locale", pattern=r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*", allowed='a locale such as "de-AT"'),
-        paper=cast(Literal["A4", "Letter"] | None, table.text("paper", one_of=("A4", "Letter"))),
-        queue=table.text("queue", pattern=blocks.NAME, allowed="a queue's name: lower-case letters, digits, _ and -"),
-        priority=table.integer("priority", low=-9, high=9),
-        timeout_s=table.seconds("timeout_s"),
-        max_rows=table.integer("max_rows", low=1, high=2**63 - 1),
-    )
-    _check_values(front, report)
-    return report
+    page = _Page(path, text, Lines(text))
+    front, sections = _front_matter(page, _sections(page))
+    return Contents(front, _blocks(page, sections, name, file, taken), _uses(page, sections))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +154,19 @@ def _front_matter(page: _Page, sections: list[_Section]) -> tuple[FrontMatter, l
     return front, [replace(section, tokens=section.tokens[:start] + section.tokens[end + 1 :]), *sections[1:]]
 
 
-def _blocks(page: _Page, sections: list[_Section], report: str, file: str) -> tuple[Block, ...]:
+def _blocks(page: _Page, sections: list[_Section], report: str, file: str, taken: dict[str, str]) -> tuple[Block, ...]:
     before, *opened = sections
     if not opened:
         # Level 0: the file is one statement, and the report is its table.
         first, last = _statement(page, before, what="the file", remedy="begin each with a line such as: -- @table")
-        return (_block(page, Opening("table", report, "", {}, page.line(first)), report, first, last, file),)
+        opening = Opening("table", report, "", {}, page.line(first))
+        _take(page, opening, report, taken)
+        return (_block(page, opening, report, first, last, file),)
     for token in before.tokens:
         if not token.is_comment:
             raise page.fault(token, "SQL before the first block; open one above it with a line such as: -- @table")
     openings = [_opening(page, section.opening) for section in opened if section.opening is not None]
-    names = _names(page, openings)
+    names = _names(page, openings, taken)
     found: list[Block] = []
     for section, opening, name in zip(opened, openings, names, strict=True):
         what = f'block "{name}" (@{opening.kind}, line {opening.line})'
@@ -196,25 +186,28 @@ def _opening(page: _Page, token: Token) -> Opening:
     return blocks.read(page.path, page.read(token), line=line, column=column)
 
 
-def _names(page: _Page, openings: list[Opening]) -> list[str]:
+def _names(page: _Page, openings: list[Opening], taken: dict[str, str]) -> list[str]:
     """A name for every block: its own, else its title's words, else its kind and its number among that kind."""
-    taken: dict[str, int] = {}
     for opening in openings:
         if opening.name is not None:
-            if opening.name in taken:
-                message = f'block "{opening.name}" stands at line {taken[opening.name]} already; give it another name'
-                raise fault(page.path, message, line=opening.line)
-            taken[opening.name] = opening.line
+            _take(page, opening, opening.name, taken)
     names: list[str] = []
     for number, opening in enumerate(openings):
         name = opening.name
         if name is None:
             nth = sum(1 for earlier in openings[: number + 1] if earlier.kind == opening.kind)
             wanted = _slug(opening.title) or f"{opening.kind}{nth}"
-            name = next(n for n in (wanted, *(f"{wanted}-{i}" for i in range(2, len(openings) + 2))) if n not in taken)
-            taken[name] = opening.line
+            name = next(n for n in chain((wanted,), (f"{wanted}-{i}" for i in count(2))) if n not in taken)
+            _take(page, opening, name, taken)
         names.append(name)
     return names
+
+
+def _take(page: _Page, opening: Opening, name: str, taken: dict[str, str]) -> None:
+    if name in taken:
+        message = f'block "{name}" stands at {taken[name]} already; give it another name'
+        raise fault(page.path, message, line=opening.line)
+    taken[name] = f"{PurePath(page.path).name}:{opening.line}"
 
 
 def _slug(title: str) -> str:
@@ -258,28 +251,11 @@ def _statement(page: _Page, section: _Section, *, what: str, remedy: str) -> tup
     return first, last
 
 
-def _undeclared(page: _Page, sections: list[_Section], declared: tuple[Param, ...]) -> tuple[Param, ...]:
-    """A parameter for every placeholder that none of `declared` gives, in the order of their first use."""
-    given = {name for param in declared for name in param.names}
-    found: dict[str, Param] = {}
+def _uses(page: _Page, sections: list[_Section]) -> tuple[tuple[str, int], ...]:
+    """Every placeholder's name with the line of its first use, in that order."""
+    found: dict[str, int] = {}
     for section in sections:
         for token in section.tokens:
-            if token.kind is TokenKind.PLACEHOLDER and token.name not in given and token.name not in found:
-                title = title_of(token.name)
-                found[token.name] = Param(token.name, "any", title, required=True, line=page.line(token))
-    return tuple(found.values())
-
-
-def _check_values(front: FrontMatter, report: Report) -> None:
-    """Defaults, limits and schedules' params fit their declarations; period words are tried at any one time."""
-    now, timezone = datetime(2026, 1, 1, tzinfo=UTC), report.timezone or "UTC"
-    for param in report.params:
-        try:
-            check(param, now=now, timezone=timezone)
-        except ParamsError as error:
-            raise front.fault(("params", param.name, error.detail["key"]), error.message) from None
-    for schedule in report.schedules:
-        try:
-            resolve(report.params, schedule.params, now=now, timezone=schedule.timezone or timezone)
-        except ParamsError as error:
-            raise fault(front.path, f'schedule "{schedule.name}": {error.message}', line=schedule.line) from None
+            if token.kind is TokenKind.PLACEHOLDER:
+                found.setdefault(token.name, page.line(token))
+    return tuple(found.items())

@@ -29,7 +29,12 @@ def undeclared(report: Report) -> tuple[Param, ...]:
 
 
 def unused(report: Report) -> tuple[Param, ...]:
-    """The parameters that the front matter declares and no SQL uses; `line` is the declaration."""
+    """The parameters that the front matter declares and no SQL uses; `line` is the declaration.
+
+    None for a report with code of its own: what that asks for is not known before it runs.
+    """
+    if report.code is not None:
+        return ()
     used = {use.name for use in uses(report)}
     return tuple(param for param in report.params if used.isdisjoint(param.names))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from reportd.db import pool
@@ -81,3 +83,18 @@ async def test_an_address_of_another_kind_is_a_mistake_in_the_configuration(dsn:
 def test_queries_refuse_arguments_that_they_do_not_list() -> None:
     with pytest.raises(TypeError, match=r"query renew takes worker, lease_s, load"):
         load("workers")["renew"]._bind({"worker": 1})
+
+
+async def test_pgbouncers_refusal_of_settings_names_the_remedy() -> None:
+    fields = b"SFATAL\0C08P01\0Munsupported startup parameter: enable_seqscan\0\0"
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(DatabaseUnavailable, match="statement_cache_size = 0"):
+            await pool.connect(f"postgresql://ann@127.0.0.1:{port}/sales?sslmode=disable", application_name="test")

@@ -271,7 +271,7 @@ def test_a_schedule_takes_the_reports_zone_and_else_none() -> None:
         ("-- @table Orders\nselect 1;", "1:11", "a title stands in quotes"),
         ("-- @table a b\nselect 1;", "1:13", 'a second name "b"'),
         ('-- @table "a" "b"\nselect 1;', "1:15", "a second title"),
-        ("-- @table a\nselect 1;\n-- @bar a\nselect 2;", "3", 'block "a" stands at line 1 already'),
+        ("-- @table a\nselect 1;\n-- @bar a\nselect 2;", "3", 'block "a" stands at sales.sql:1 already'),
         ("-- @table\nselect 'a\n;", "2:8", "the string that starts here has no end"),
         ("-- @table\nselect $x$ a;", "2:8", "the dollar quote $x$ that starts here has no end"),
         ("-- @table\nselect 1 /* a;", "2:10", "the comment that starts here has no end"),

@@ -1,0 +1,134 @@
+"""A PDF file written object by object, in memory that does not grow with it but for some bytes per page."""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from hashlib import md5
+from itertools import pairwise
+from typing import BinaryIO
+
+from isal import isal_zlib
+
+_HEADER = b"%PDF-1.7\n%\xf0\x9f\x96\xa4\n"
+_LEVEL = 2
+# An index within an object stream then is one byte, and a reader that wants one object unpacks few others.
+_PACK_MAX = 250
+_FREE, _PLAIN, _PACKED = b"\0", b"\1", b"\2"
+
+
+class Objects:
+    """Numbers and writes objects; `close` adds what a reader finds them by.
+
+    Numbers below `first` are the caller's own. Every number handed out must be written once; one that is not becomes a
+    free entry.
+    """
+
+    def __init__(self, file: BinaryIO, *, first: int) -> None:
+        self._file = file
+        self._next = first
+        self._position = 0
+        self._digest = md5(usedforsecurity=False)
+        self._plain = array("Q")  # number, offset, …
+        self._runs = array("Q")  # first number, count, number of the object stream, index of the first in it, …
+        self._pack: list[bytes] = []
+        self._packed: list[int] = []
+        self._put(_HEADER)
+
+    def number(self, count: int = 1) -> int:
+        """A new object's number, or the first of `count` in a row."""
+        first = self._next
+        self._next += count
+        return first
+
+    def add(self, data: bytes) -> int:
+        """Pack a new object (no stream); its number."""
+        number = self.number()
+        self.pack(number, data)
+        return number
+
+    def pack(self, number: int, data: bytes) -> None:
+        """Write an object that is no stream, compressed together with its neighbours."""
+        if len(self._pack) == _PACK_MAX:
+            self._flush()
+        self._packed.append(number)
+        self._pack.append(data)
+
+    def plain(self, number: int, data: bytes) -> None:
+        """Write an object as it is, `data` being all between `obj` and `endobj`."""
+        self._plain.extend((number, self._position))
+        self._put(b"%d 0 obj\n%b\nendobj\n" % (number, data))
+
+    def stream(self, number: int, data: bytes, entries: bytes = b"") -> None:
+        """Write a stream, compressed; `entries` stand in its dictionary."""
+        # A level above the fastest: half the bytes for a fifth of a page's time.
+        packed = isal_zlib.compress(data, _LEVEL)
+        head = b"<<%b/Filter/FlateDecode/Length %d>>stream\n" % (entries, len(packed))
+        self.plain(number, b"%b%b\nendstream" % (head, packed))
+
+    def close(self, *, root: int, info: int) -> None:
+        """Write the cross-reference stream and the trailer."""
+        self._flush()
+        number = self.number()
+        at = self._position
+        self._plain.extend((number, at))
+        digest = self._digest.hexdigest().encode()
+        entries = (
+            b"<</Type/XRef/Size %d/Root %d 0 R/Info %d 0 R/ID[(%b)(%b)]/W[1 5 1]"
+            b"/DecodeParms<</Predictor 12/Columns 7>>/Filter/FlateDecode/Length %d>>stream\n"
+        )
+        packed = self._cross_reference()
+        data = entries % (self._next, root, info, digest, digest, len(packed)) + packed + b"\nendstream"
+        self._put(b"%d 0 obj\n%b\nendobj\nstartxref\n%d\n%%%%EOF\n" % (number, data, at))
+
+    def _put(self, data: bytes) -> None:
+        self._file.write(data)
+        self._digest.update(data)
+        self._position += len(data)
+
+    def _flush(self) -> None:
+        if not self._pack:
+            return
+        number = self.number()
+        offset, index = 0, []
+        for packed, data in zip(self._packed, self._pack, strict=True):
+            index.append(b"%d %d" % (packed, offset))
+            offset += len(data) + 1
+        head = b" ".join(index) + b"\n"
+        start = 0
+        for position, (packed, after) in enumerate(pairwise([*self._packed, 0])):
+            if after != packed + 1:
+                self._runs.extend((self._packed[start], position + 1 - start, number, start))
+                start = position + 1
+        entries = b"/Type/ObjStm/N %d/First %d" % (len(self._pack), len(head))
+        self._pack, pack, self._packed = [], self._pack, []
+        self.stream(number, head + b"\n".join(pack), entries)
+
+    def _cross_reference(self) -> bytes:
+        """An entry per number, each written as what differs from the one before: a run of packed objects is one byte
+        over and over, so that millions of them take no room."""
+        entries = [(number, 1, _PLAIN, offset, 0) for number, offset in _tuples(self._plain, 2)]
+        entries += [(number, count, _PACKED, stream, index) for number, count, stream, index in _tuples(self._runs, 4)]
+        entries.sort()
+        packer = zlib.compressobj(6)
+        packed = []
+        before = bytes(7)
+        expected = 0
+        for number, count, kind, value, index in entries:
+            if number > expected:
+                packed.append(packer.compress(_differences(before, bytes(7)) + bytes([2, *bytes(7)]) * (number - expected - 1)))
+                before = bytes(7)
+            first = kind + value.to_bytes(5, "big") + bytes([index])
+            packed.append(packer.compress(_differences(before, first) + b"\2\0\0\0\0\0\0\1" * (count - 1)))
+            before = first[:6] + bytes([index + count - 1])
+            expected = number + count
+        return b"".join(packed) + packer.flush()
+
+
+def _differences(before: bytes, after: bytes) -> bytes:
+    """PNG's predictor "up", with its tag."""
+    return bytes([2, *((b - a) & 255 for a, b in zip(before, after, strict=True))])
+
+
+def _tuples(values: array[int], size: int) -> list[tuple[int, ...]]:
+    return list(zip(*[iter(values)] * size, strict=True))

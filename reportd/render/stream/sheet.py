@@ -1,0 +1,183 @@
+"""A page of a long table: its content, and the tags that say which text is which cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pydyf
+
+from reportd.render.stream.geometry import Geometry, Rule, Text
+from reportd.render.stream.objects import Objects
+from reportd.render.stream.paginate import Sheet
+from reportd.render.stream.setting import SetLine, Typesetter, colour
+from reportd.render.stream.trees import Bookmarks, Pages, Parents
+from reportd.render.view import Grid
+
+PX = 0.75
+"""Points in a CSS pixel."""
+
+_GROUP_LEVEL = 3
+
+
+class Sheets:
+    """Writes the pages of one table below the tag `table`; what is the same on all is drawn once.
+
+    `fonts` is the number of the resource dictionary's fonts, `key` the next free key of `parents`.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        geometry: Geometry,
+        *,
+        objects: Objects,
+        typesetter: Typesetter,
+        table: int,
+        fonts: int,
+        continued: str,
+    ) -> None:
+        self._grid, self._geometry, self._objects, self._typesetter = grid, geometry, objects, typesetter
+        self._table, self._fonts, self._continued = table, fonts, continued
+        self._drawings: dict[object, tuple[str, int]] = {}
+        self._resources = objects.number()
+        row = geometry.shapes["row"].slots[0].type
+        self._body = f"{typesetter.font(row)} {colour(row)}"
+        self._furniture = self._drawing("furniture", self._drawn(geometry.furniture))
+        self._box = b"[0 0 %.4f %.4f]" % (geometry.width * PX, geometry.height * PX)
+        self.bodies: list[int] = []
+
+    def write(
+        self, sheet: Sheet, *, page: int, parent: int, footer: int, key: int, parents: Parents, bookmarks: Bookmarks
+    ) -> int:
+        """Write `sheet` as the object `page`, with the stream `footer` to follow; the next free key."""
+        content = self._objects.number()
+        body, links = self._tagged(sheet, page=page, key=key, parents=parents)
+        self._objects.stream(content, body.encode("latin-1"))
+        annotations = b""
+        if links:
+            annotations = b"/Annots[" + b" ".join(b"%d 0 R" % number for number in links) + b"]"
+        data = b"<</Type/Page/Parent %d 0 R/MediaBox%b/Resources %d 0 R/Contents[%d 0 R %d 0 R]/Tabs/S/StructParents %d%b>>"
+        self._objects.pack(
+            page, data % (parent, self._box, self._resources, content, footer, key, annotations)
+        )
+        for y, line in sheet.lines:
+            if line.line.kind == "group":
+                height = self._geometry.height - y
+                bookmarks.add(_GROUP_LEVEL, line.line.cells[0], page, self._geometry.shapes["group"].slots[0].left * PX, height * PX)
+        return key + 1 + len(links)
+
+    def close(self) -> None:
+        """Write what the pages share."""
+        drawings = " ".join(f"/{name} {number} 0 R" for name, number in self._drawings.values())
+        data = f"<</Font {self._fonts} 0 R/XObject<<{drawings}>>>>"
+        self._objects.pack(self._resources, data.encode())
+
+    def _tagged(self, sheet: Sheet, *, page: int, key: int, parents: Parents) -> tuple[str, list[int]]:
+        """The page's content; its tags are written, its links' numbers returned."""
+        pack, geometry = self._objects.pack, self._geometry
+        cells = sum(len(line.cells) for _, line in sheet.lines)
+        body = self._objects.number(1 + len(sheet.lines) + cells)
+        self.bodies.append(body)
+        number = body + 1
+        rows: list[int] = []
+        tags: list[int] = []
+        texts: list[str] = []
+        links: list[int] = []
+        drawings: list[str] = []
+        mark = 0
+        for y, line in sheet.lines:
+            kind = line.line.kind
+            shape = geometry.shapes[kind]
+            drawing = self._rules(line)
+            if drawing:
+                drawings.append(f"q 1 0 0 1 0 {y:.3f} cm /{drawing} Do Q")
+            base = y + shape.baseline
+            place = f"{base:.3f}"
+            if kind != "row":
+                texts.append(f"{self._typesetter.font(shape.slots[0].type)} {colour(shape.slots[0].type)}")
+            row = number
+            rows.append(row)
+            kids = f"<</S/TR/P {body} 0 R/K[" + " ".join([f"{n} 0 R" for n in range(row + 1, row + 1 + len(line.cells))])
+            pack(row, (kids + "]>>").encode())
+            number += 1
+            for column, cell in enumerate(line.cells):
+                tag = "TD" if column or kind == "row" else "TH"
+                extra = self._attributes(line) if tag == "TH" else ""
+                if not cell:
+                    pack(number, f"<</S/{tag}/P {row} 0 R/Pg {page} 0 R{extra}>>".encode())
+                    number += 1
+                    continue
+                if len(cell) == 1:
+                    x, operators = cell[0]
+                    texts.append(f"/{tag}<</MCID {mark}>>BDC 1 0 0 -1 {x} {place} Tm {operators} EMC")
+                else:
+                    shown = " ".join(
+                        [f"1 0 0 -1 {x} {base + n * shape.leading:.3f} Tm {operators}" for n, (x, operators) in enumerate(cell)]
+                    )
+                    texts.append(f"/{tag}<</MCID {mark}>>BDC {shown} EMC")
+                tags.append(number)
+                pack(number, f"<</S/{tag}/P {row} 0 R/Pg {page} 0 R/K {mark}{extra}>>".encode())
+                mark += 1
+                number += 1
+            if kind != "row":
+                texts.append(self._body)
+        pack(body, (f"<</S/TBody/P {self._table} 0 R/K[" + " ".join([f"{n} 0 R" for n in rows]) + "]>>").encode())
+        parents.add(key, b"[" + b" ".join([b"%d 0 R" % n for n in tags]) + b"]")
+        artifact = "/Artifact<</Type/Pagination>>BDC"
+        running = ""
+        if sheet.running is not None and geometry.running is not None:
+            running = f" BT {self._typesetter.at(self._named(geometry.running, sheet.running))} ET"
+        return (
+            f"q {PX} 0 0 -{PX} 0 {geometry.height * PX:.4f} cm\n{artifact} /{self._furniture} Do{running} EMC\n"
+            "/Artifact BMC\n" + "\n".join(drawings) + f"\nEMC\nBT {self._body}\n" + "\n".join(texts) + "\nET Q"
+        ), links
+
+    def _named(self, place: Text, group: str) -> Text:
+        return Text(f"{group} {self._continued}", place.x, place.y, place.right, place.type)
+
+    def _attributes(self, line: SetLine) -> str:
+        span = len(self._grid.heads) if line.line.kind in ("group", "cut") else line.line.span
+        return "/A<</O/Table/Scope/Row" + (f"/ColSpan {span}" if span > 1 else "") + ">>"
+
+    def _rules(self, line: SetLine) -> str:
+        """The name of the drawing of what is below and between the texts of `line`."""
+        odd = line.line.odd and self._grid.striped
+        key = (line.line.kind, odd, line.lines, line.line.span)
+        if key in self._drawings:
+            return self._drawings[key][0]
+        shape = self._geometry.shapes[line.line.kind]
+        rules = self._geometry.odd if odd else shape.rules
+        if not rules:
+            return ""
+        grown = line.height - shape.height
+        return self._drawing(key, self._drawn(_stretched(rules, shape.height, grown)))
+
+    def _drawn(self, parts: Iterable[Text | Rule]) -> str:
+        drawn = []
+        for part in parts:
+            match part:
+                case Rule():
+                    shade = " ".join(f"{channel:.4g}" for channel in part.colour)
+                    drawn.append(f"{shade} rg {part.x:.3f} {part.y:.3f} {part.width:.3f} {part.height:.4f} re f")
+                case Text():
+                    drawn.append(f"BT {self._typesetter.at(part)} ET")
+        return "\n".join(drawn)
+
+    def _drawing(self, key: object, content: str) -> str:
+        number = self._objects.number()
+        name = f"D{len(self._drawings)}"
+        self._drawings[key] = (name, number)
+        entries = b"/Type/XObject/Subtype/Form/BBox[0 -10 %.3f %.3f]/Resources<</Font %d 0 R>>"
+        box = (self._geometry.width, self._geometry.height, self._fonts)
+        self._objects.stream(number, content.encode("latin-1"), entries % box)
+        return name
+
+
+def _stretched(rules: tuple[Rule, ...], height: float, grown: float) -> Iterable[Rule]:
+    """`rules` of a line that is `grown` px higher: a rule at its bottom moves, one as high as the line grows."""
+    for rule in rules:
+        if abs(rule.height - height) < 0.01:
+            yield Rule(rule.x, rule.y, rule.width, rule.height + grown, rule.colour)
+        else:
+            moved = grown if rule.y > height / 2 else 0.0
+            yield Rule(rule.x, rule.y + moved, rule.width, rule.height, rule.colour)

@@ -1,0 +1,84 @@
+"""A report put together from what its files hold: front matter, blocks, placeholders, code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from reportd.errors import ParamsError
+from reportd.report import declarations
+from reportd.report.blocks import NAME
+from reportd.report.definition import FORMATS_DEFAULT, Block, Code, Param, Report, ReportSource
+from reportd.report.fault import fault
+from reportd.report.formats import title_of
+from reportd.report.frontmatter import FrontMatter, Table
+from reportd.report.params import check, resolve
+
+KEYS = (
+    *("title", "subtitle", "description", "author", "confidentiality", "formats", "timezone", "locale", "paper"),
+    *("queue", "priority", "timeout_s", "max_rows", "params", "schedule", "schedules", "deliver"),
+)
+
+
+def assemble(
+    source: ReportSource,
+    front: FrontMatter,
+    blocks: Sequence[Block],
+    uses: Iterable[tuple[str, int]],
+    *,
+    code: Code | None = None,
+) -> Report:
+    """The report of `source`; `uses` are its placeholders, each with the line of its first use. Errors: ReportError."""
+    table = Table(front, (), front.values, KEYS)
+    declared = declarations.params(front)
+    timezone = declarations.timezone_of(table)
+    report = Report(
+        name=source.name,
+        title=table.text("title") or title_of(source.name),
+        source=source,
+        blocks=tuple(blocks),
+        params=(*declared, *_undeclared(uses, declared)),
+        schedules=declarations.schedules(front, source.name, timezone=timezone),
+        subtitle=table.text("subtitle"),
+        description=table.text("description"),
+        author=table.text("author"),
+        confidentiality=table.text("confidentiality"),
+        formats=declarations.formats_of(table) or FORMATS_DEFAULT,
+        timezone=timezone,
+        locale=table.text("locale", pattern=r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*", allowed='a locale such as "de-AT"'),
+        paper=cast(Literal["A4", "Letter"] | None, table.text("paper", one_of=("A4", "Letter"))),
+        queue=table.text("queue", pattern=NAME, allowed="a queue's name: lower-case letters, digits, _ and -"),
+        priority=table.integer("priority", low=-9, high=9),
+        timeout_s=table.seconds("timeout_s"),
+        max_rows=table.integer("max_rows", low=1, high=2**63 - 1),
+        code=code,
+        deliver=declarations.delivering(front, blocks=None if code else [block.name for block in blocks]),
+    )
+    _check_values(front, report)
+    return report
+
+
+def _undeclared(uses: Iterable[tuple[str, int]], declared: Sequence[Param]) -> list[Param]:
+    """A parameter for every placeholder that none of `declared` gives, in the order of their first use."""
+    given = {name for param in declared for name in param.names}
+    first: dict[str, int] = {}
+    for name, line in uses:
+        if name not in given:
+            first.setdefault(name, line)
+    return [Param(name, "any", title_of(name), required=True, line=line) for name, line in first.items()]
+
+
+def _check_values(front: FrontMatter, report: Report) -> None:
+    """Defaults, limits and schedules' params fit their declarations; period words are tried at any one time."""
+    now, timezone = datetime(2026, 1, 1, tzinfo=UTC), report.timezone or "UTC"
+    for param in report.params:
+        try:
+            check(param, now=now, timezone=timezone)
+        except ParamsError as error:
+            raise front.fault(("params", param.name, error.detail["key"]), error.message) from None
+    for schedule in report.schedules:
+        try:
+            resolve(report.params, schedule.params, now=now, timezone=schedule.timezone or timezone)
+        except ParamsError as error:
+            raise fault(front.path, f'schedule "{schedule.name}": {error.message}', line=schedule.line) from None
