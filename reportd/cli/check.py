@@ -67,10 +67,11 @@ async def _faults(loaded: Sequence[LoadedReport], source: str) -> list[Fault]:
     async with client(source, application_name="reportd check") as connection:
         for report in loaded:
             if isinstance(report, Broken):
-                faults.append(_fault(report.error, report.path))
+                faults.append(_fault(report.error, str(report.error.detail.get("file", report.path))))
             else:
                 found = await fetch.check(connection, report)
-                faults += [_fault(finding.error, report.source.path) for finding in found]
+                above = Path(report.source.path).parent
+                faults += [_fault(each.error, str(above / str(each.error.detail["file"]))) for each in found]
     return faults
 
 

@@ -78,8 +78,18 @@ async def made(report: Report, parts: Parts, *, timeout_s: float = 30, **params:
     """One attempt of a job for `report`."""
     resolved = resolve(report.params, params, now=NOW, timezone="UTC").as_json()
     job = Job(
-        **{"id": 7, "kind": report.name, "queue": "default", "priority": 0, "run_at": NOW, "created_at": NOW},
-        **{"attempt": 1, "failures": 0, "crashes": 0, "max_attempts": 4, "timeout_s": timeout_s, "formats": ("json",)},
+        id=7,
+        kind=report.name,
+        queue="default",
+        priority=0,
+        run_at=NOW,
+        created_at=NOW,
+        attempt=1,
+        failures=0,
+        crashes=0,
+        max_attempts=4,
+        timeout_s=timeout_s,
+        formats=("json",),
         params=params,
         params_resolved=resolved,
     )
@@ -220,7 +230,7 @@ FAULTS: Mapping[str, tuple[str, type[ReportdError], str]] = {
     "a query that the server refuses, at its place in the file": (
         'def fetch(ctx):\n    return {"a": ctx.query("select nothing from nowhere")}\n',
         QueryError,
-        'sales/report.py:2:50: relation "nowhere" does not exist',
+        'sales/report.py:2:49: relation "nowhere" does not exist',
     ),
     "a query over several lines": (
         'def fetch(ctx):\n    ctx.query("""select 1 as one,\n      wrong\n    """)\n',

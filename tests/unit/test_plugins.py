@@ -45,6 +45,23 @@ def test_what_is_no_report_is_passed_over(tmp_path: Path) -> None:
     assert reports([tmp_path]) == []
 
 
+def test_a_directory_with_a_toml_or_code_is_a_report_with_its_files_and_no_others(tmp_path: Path) -> None:
+    for name, text in {"report.toml": "", "a.sql": SQL, "a.sql~": "", ".b.sql": "", "notes.md": ""}.items():
+        (tmp_path / "sales").mkdir(exist_ok=True)
+        (tmp_path / "sales" / name).write_text(text)
+    [found] = reports([tmp_path])
+    assert isinstance(found, Report)
+    assert (found.name, found.source.path) == ("sales", str(tmp_path / "sales"))
+    assert dict(found.source.files) == {"report.toml": "", "a.sql": SQL}
+
+
+def test_the_files_of_a_directory_are_limited_together(tmp_path: Path) -> None:
+    (tmp_path / "sales").mkdir()
+    (tmp_path / "sales" / "report.toml").write_text("#" * 2**19)
+    (tmp_path / "sales" / "a.sql").write_text("-" * (2**19 + 1))
+    assert "larger than 1024 kB, the others included" in str(broken(tmp_path).error)
+
+
 def test_a_broken_report_is_named_with_its_place_and_the_others_load(tmp_path: Path) -> None:
     (tmp_path / "good.sql").write_text(SQL)
     (tmp_path / "bad.sql").write_text("-- @nonsense\nselect 1;\n")
