@@ -47,6 +47,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "render.template.failed": "no template process could be started; it is tried again",
         "render.template.ready": "render children can be made",
         "report.broken": "a report can't be used; its jobs fail with this error",
+        "report.unchecked": "a report could not be checked against the database now; its jobs will find out",
         "schedule.broken": "a schedule's cron or time zone can't be used; its error is in the row",
         "schedule.declared": "a report's schedule is new or has changed",
         "schedule.fired": "a schedule's slot became a job",
