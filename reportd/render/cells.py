@@ -184,8 +184,9 @@ class _Sheet:
         )
 
     def rule(self, left: float, right: float, y: float, weight: float, color: str) -> None:
-        y = self._height - y
-        self._graphics.append(f"{_rgb(color)} RG {weight} w {left:.2f} {y:.3f} m {right:.2f} {y:.3f} l S")
+        # Filled, not stroked: viewers make every stroke a pixel wide at least, and a hairline as dark as a rule.
+        bottom = self._height - y - weight / 2
+        self._graphics.append(f"{_rgb(color)} rg {left:.2f} {bottom:.3f} {right - left:.2f} {weight} re f")
 
     def begin_row(self, row: _Row) -> None:
         """The cells that follow belong to `row`, whose one empty cell becomes the first of them."""
@@ -205,9 +206,9 @@ class _Sheet:
         self._kids.append(element.reference)
         if shown:
             self._marks.append(element.reference)
-            self._texts.append(f"/{kind}<</MCID {mark}>>BDC")
+            self._texts.append(f"/{kind}<</MCID {mark}>>BDC BT")
             self._write(text, weight=weight, color=color)
-            self._texts.append("EMC")
+            self._texts.append("ET EMC")
 
     def _write(self, text: _Text, *, weight: int, color: str) -> None:
         if color != self._color:
@@ -228,7 +229,7 @@ class _Sheet:
 
     def close(self) -> None:
         """Put it all on the page, below what is there already."""
-        parts = ["q /Artifact BMC", *self._graphics, "EMC BT", *self._texts, "ET Q"]
+        parts = ["q /Artifact BMC", *self._graphics, "EMC", *self._texts, "Q"]
         stream = pydyf.Stream(["\n".join(parts).encode("ascii")], compress=True)
         self._pdf.add_object(stream)
         self._page["Contents"] = pydyf.Array([stream.reference, self._page["Contents"]])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import fromstring
 
 from cssselect2 import ElementWrapper
@@ -24,7 +25,7 @@ from reportd.render.view import Grid
 NO_GRIDS: Mapping[int, Grid] = {}
 _DATA_URI_BYTES_MAX = 2_000_000
 _FONT_SCHEME = "reportd-font:"
-_OPTIONS = {"pdf_variant": "pdf/ua-1", "custom_metadata": True}
+OPTIONS = {"pdf_variant": "pdf/ua-1", "custom_metadata": True}
 # No XML may hold these, not even escaped; a report's data may.
 _NOT_XML = dict.fromkeys([*range(0x9), 0xB, 0xC, *range(0xE, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], " ")
 
@@ -43,11 +44,15 @@ class Engine:
         `grids` are the tables whose cells are drawn into the slots that `html` has for them, by number. `as_of_s` (Unix
         time) stands wherever a file wants a time of its own: same data, same bytes.
         """
+        rendering = self.render(html, css=css, as_of_s=as_of_s)
+        rendering.write_pdf(path, finisher=Cells(grids), **OPTIONS)
+        return len(rendering.pages)
+
+    def render(self, html: str, *, css: str, as_of_s: int) -> Any:
+        """`html` laid out: WeasyPrint's own document, to be written with `OPTIONS`."""
         os.environ.setdefault("SOURCE_DATE_EPOCH", str(as_of_s))
         page = _Page(html, fetcher=self._fetcher)
-        rendering = page.render(font_config=self._fonts, stylesheets=[*self._styles, self._style(css)], **_OPTIONS)
-        rendering.write_pdf(path, finisher=Cells(grids), **_OPTIONS)
-        return len(rendering.pages)
+        return page.render(font_config=self._fonts, stylesheets=[*self._styles, self._style(css)], **OPTIONS)
 
     def _style(self, text: str) -> CSS:
         return CSS(string=text, font_config=self._fonts, url_fetcher=self._fetcher)

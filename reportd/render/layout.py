@@ -79,7 +79,12 @@ def arrange(view: View, *, paper: Literal["A4", "Letter"]) -> tuple[Page, View]:
             parts += _fitted(part, need, page.inner, view)
         else:
             parts.append(part)
-    return page, replace(view, parts=tuple(_slotted(part, number) for number, part in enumerate(parts)))
+    return page, replace(view, parts=tuple(parts))
+
+
+def slotted(view: View) -> View:
+    """`view`, arranged, with the heights of the lines of every table whose cells we can draw ourselves."""
+    return replace(view, parts=tuple(_slotted(part, number) for number, part in enumerate(view.parts)))
 
 
 def apart(head: Head) -> float:
@@ -88,8 +93,7 @@ def apart(head: Head) -> float:
 
 
 def _slotted(part: Part, number: int) -> Part:
-    """A grid whose texts we can draw ourselves gets the heights that its lines need; others go to the engine whole."""
-    if not isinstance(part, Grid) or not part.lines or not _can_be_drawn(part):
+    if not isinstance(part, Grid) or part.source or not part.lines or not _can_be_drawn(part):
         return part
     size = part.size
     rooms = [width - 2 * PAD - apart(head) for head, width in zip(part.heads, part.widths, strict=True)]
@@ -232,7 +236,7 @@ def _divided(grid: Grid, needs: list[_Need], inner: float, view: View) -> list[t
                     grid,
                     heading=f"{grid.heading} ({name})" if grid.heading else name[:1].upper() + name[1:],
                     heads=tuple(grid.heads[index] for index in group),
-                    lines=tuple(_picked(line, group) for line in grid.lines),
+                    lines=tuple(picked(line, group) for line in grid.lines),
                 ),
                 [needs[index] for index in group],
             )
@@ -240,7 +244,8 @@ def _divided(grid: Grid, needs: list[_Need], inner: float, view: View) -> list[t
     return parts
 
 
-def _picked(line: Line, group: Sequence[int]) -> Line:
+def picked(line: Line, group: Sequence[int]) -> Line:
+    """`line` with the cells of the columns `group` alone."""
     if line.kind in ("group", "cut"):
         return line
     cells = tuple(line.cells[index] for index in group)

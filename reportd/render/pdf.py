@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reportd.errors import PdfEngineMissing
 from reportd.render.html import css_text, html_of, slot_css
-from reportd.render.layout import Page, arrange
+from reportd.render.layout import Page, arrange, slotted
 from reportd.render.pango import install_line
 from reportd.render.svg import draw
 from reportd.render.task import RenderedFile, RenderSettings
@@ -39,7 +39,7 @@ class PDF:
         engine = _engine()
         view = view_of(document, rows_max=settings.pdf_rows_max)
         page, view = arrange(view, paper=document.paper)
-        view = _drawn(view, page)
+        view = slotted(_drawn(view, page))
         name = f"{document.provenance.report}.pdf"
         path = out / name
         css = _page_css(view, page) + slot_css(view)

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from reportd.report.document import Align, Chart, Column, Data, Document, Format, Kpi, Kpis, Table
+from reportd.report.document import Align, Chart, Column, Data, Document, Format, Kpi, Kpis, Table, Text
 from reportd.report.formats import MINUS, display, display_datetime, display_number, displayer, parse
 from reportd.report.locales import Locale, locale_of
 from reportd.spool import read
@@ -124,7 +124,8 @@ class Source:
 class Grid:
     """A table. `widths` (points, one per column) and `size` (points) are set by whoever knows how wide the page is.
 
-    A long table's `lines` are only some of its `source`'s: enough to measure, or to begin with.
+    A long table's `lines` are only some of its `source`'s: enough to measure, or to begin with. Where the cells are
+    drawn apart, `head_height` and `heights` (points) say what room the lines need, and `number` is the table's.
     """
 
     heading: str
@@ -136,10 +137,22 @@ class Grid:
     widths: tuple[float, ...] = ()
     size: float = 0.0
     source: Source | None = None
+    head_height: float = 0.0
+    heights: tuple[float, ...] = ()
+    number: int = 0
     kind: Literal["grid"] = "grid"
 
 
-Part = Tiles | Figure | Grid
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Paragraphs."""
+
+    heading: str
+    paragraphs: tuple[str, ...]
+    kind: Literal["prose"] = "prose"
+
+
+Part = Tiles | Figure | Grid | Prose
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +186,8 @@ def view_of(document: Document, *, rows_max: int, long_from: int | None = None) 
                 parts.append(Tiles(section.title, tuple(_tile(kpi, document.locale, locale) for kpi in section.items)))
             case Chart():
                 parts.append(Figure(section.title or _chart_title(section, locale), section))
+            case Text():
+                parts.append(Prose(section.title, tuple(map(_one_line, section.paragraphs))))
             case Table():
                 heading = section.title or ("" if only else _title_of_block(section))
                 parts.append(_grid(section, heading, document, locale, rows_max=rows_max, long_from=long_from))

@@ -67,7 +67,7 @@ def _words(path: Path, page: int) -> tuple[Word, ...]:
             x = matrix[4] * outer[0] + outer[4]
             y = matrix[5] * outer[3] + outer[5]
             bold = "Bold" in str((font or {}).get("/BaseFont", ""))
-            found.append(Word(text.strip("\n"), x, y, size * abs(outer[0]) * abs(matrix[0]), bold))
+            found.append(Word(text.strip(), x, y, size * abs(outer[0]) * abs(matrix[0]), bold))
 
     PdfReader(path, strict=True).pages[page].extract_text(visitor_text=visit)
     return tuple(sorted(found, key=lambda word: (-round(word.y), word.x)))

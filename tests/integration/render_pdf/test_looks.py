@@ -72,7 +72,7 @@ def test_every_page_says_which_of_how_many_it_is(long: Printed) -> None:
 
 
 def test_every_row_is_there_once_and_the_total_is_their_sum(long: Printed) -> None:
-    shown = re.findall(r"Customer (\d+) \| (−?[\d,.]+)$", long.text, re.MULTILINE)
+    shown = re.findall(r"Customer (\d+) \| (−?[\d,.]+)", long.text)
     assert [int(number) for number, _ in shown] == list(range(110))
     total = sum(Decimal(amount.replace(",", "").replace("−", "-")) for _, amount in shown)
     assert f"Total | {total:,.2f}" in long.lines(2)
