@@ -9,6 +9,7 @@ from typing import Any
 
 from pypdf import PdfReader
 
+from reportd.render.canvas import SIZE as CHART_SIZE
 from reportd.render.fonts import width_em
 from reportd.render.pdf import PDF
 from reportd.render.task import RenderSettings
@@ -46,9 +47,11 @@ class Printed:
         return list(_words(self.path, page))
 
     def lines(self, page: int) -> list[str]:
-        """The lines of `page`: the words that stand at one height, joined by a bar."""
+        """The lines of `page`: the words that stand at one height, joined by a bar; a chart's labels are left out."""
         lines: dict[int, list[str]] = {}
         for word in self.words(page):
+            if abs(word.size - CHART_SIZE) < 0.05:
+                continue
             lines.setdefault(round(word.y), []).append(word.text.strip())
         return [" | ".join(words) for words in lines.values()]
 
