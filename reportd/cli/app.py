@@ -5,9 +5,8 @@ A command's module is imported only when the command is called, so that `reportd
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from importlib import import_module
 from typing import NoReturn
@@ -97,20 +96,32 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         status = reportd.main(args=arguments, prog_name="reportd", standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except ReportdError as error:
-        complain(error)
-        return exit_for(error)
-    except BrokenPipeError:
-        # The reader has gone (`reportd jobs list | head`): nothing is wrong, and nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
+        return _failed(error)
+    except ExceptionGroup as group:  # of the daemon's tasks
+        known, unknown = group.split(ReportdError)
+        if known is None or unknown is not None:
+            raise
+        return max(map(_failed, _leaves(known)))
     return status if isinstance(status, int) else Exit.OK
+
+
+def _failed(error: ReportdError) -> Exit:
+    complain(error)
+    return exit_for(error)
+
+
+def _leaves(group: ExceptionGroup[ReportdError]) -> Iterator[ReportdError]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 def exit_for(error: ReportdError) -> Exit:

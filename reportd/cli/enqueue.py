@@ -116,7 +116,7 @@ def _wait(dsn: str, job: int, *, as_json: bool) -> int:
     return 0 if ended.status == "completed" else 1
 
 
-class JobNotDone(ReportdError):  # noqa: N818  named like its fellows in errors.py
+class JobNotDone(ReportdError):
     """The job that was waited for ended in another way than completed."""
 
     code = "job-not-done"

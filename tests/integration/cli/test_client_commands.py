@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from reportd.db.queries import Connection
-from tests.integration.cli.commands import python, reportd
+from tests.integration.cli.commands import REPORTD, python, reportd
 
 SCHEMA = {
     "type": "object",
@@ -201,6 +204,45 @@ async def test_a_database_without_the_schema_exits_3_until_it_is_migrated(empty_
     assert (await reportd("jobs", "list", home=tmp_path, dsn=empty_dsn)).status == 0
     again = await reportd("migrate", "--json", home=tmp_path, dsn=empty_dsn)
     assert again.json == {"applied": []}
+
+
+async def test_who_stops_waiting_is_told_that_the_job_goes_on(
+    dsn: str, connection: Connection, kind: str, tmp_path: Path
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        REPORTD,
+        "enqueue",
+        kind,
+        "--wait",
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "REPORTD_DSN": dsn},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert b"pending" in await asyncio.wait_for(process.stderr.readline(), 30)
+    process.send_signal(signal.SIGINT)
+    _out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 130
+    assert b"goes on" in err
+    assert b"Traceback" not in err
+    assert await connection.fetchval("select count(*) from reportd.jobs where status = 'pending'") == 1
+
+
+async def test_a_reader_that_leaves_early_hears_no_complaint(
+    dsn: str, connection: Connection, kind: str, tmp_path: Path
+) -> None:
+    await connection.execute("insert into reportd.jobs (kind) select $1 from generate_series(1, 400)", kind)
+    command = f"{REPORTD} jobs list --json --limit 400 | head -c 5"
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        command,
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "REPORTD_DSN": dsn},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (out, err) == (b"[\n  {", b"")
 
 
 async def test_help_lists_every_command_and_exit_status(tmp_path: Path) -> None:

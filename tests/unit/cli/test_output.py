@@ -89,6 +89,19 @@ def test_every_command_that_is_listed_explains_itself(command: str) -> None:
     assert said.output.startswith(f"Usage: reportd {command}")
 
 
+def test_errors_of_the_daemon_s_tasks_are_told_one_by_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ExceptionGroup("tasks", [Refused("no"), ExceptionGroup("more", [DatabaseUnavailable("gone")])])
+
+    monkeypatch.setitem(app.reportd.commands, "version", click.Command("version", callback=fail))
+    with pytest.raises(SystemExit) as ended:
+        app.main(["version"])
+    assert ended.value.code == Exit.REFUSED
+    assert capsys.readouterr().err.startswith("error: no\nerror: gone\n")
+
+
 def test_a_file_is_named_by_its_path_and_anything_else_by_its_uri() -> None:
     assert follow.path_of("file:///srv/reports/K%C3%A4the%201.pdf") == "/srv/reports/Käthe 1.pdf"
     assert follow.path_of("s3://bucket/a.pdf") == "s3://bucket/a.pdf"
