@@ -34,7 +34,7 @@ from reportd.pipeline import Parts
 from reportd.queue.executor import Policy
 from reportd.queue.producer import Claiming
 from reportd.queue.worker import Shutdown, WorkerSettings, work
-from reportd.render.pool import RenderLimits, RenderPool
+from reportd.render.pool import ChildLimits, RenderPool
 from reportd.render.task import RenderSettings
 
 log = structlog.get_logger()
@@ -166,7 +166,7 @@ async def _parts(config: Config, pool: Pool, source: Pool) -> AsyncIterator[Part
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     render = RenderPool(
         concurrency=config.render.concurrency or config.worker.concurrency,
-        limits=RenderLimits(
+        limits=ChildLimits(
             memory_bytes=config.render.memory_mb << 20,
             cpu_s=config.render.cpu_s,
             file_bytes=config.render.file_mb << 20,

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from reportd.job import Step
-from reportd.render.pool import RenderLimits, RenderPool
+from reportd.render.pool import ChildLimits, RenderPool
 from reportd.render.task import RenderTask
 from reportd.report.definition import ReportSource
 from reportd.spool import MANIFEST, Dataset, SpoolColumn, Spooled
 
 SOURCE = ReportSource("orders", {"orders.sql": '-- @table "Orders"\nselect day, amount from orders;\n'}, "orders.sql")
-LIMITS = RenderLimits(memory_bytes=512 * 2**20, cpu_s=60, file_bytes=64 * 2**20)
+LIMITS = ChildLimits(memory_bytes=512 * 2**20, cpu_s=60, file_bytes=64 * 2**20)
 ROOT = Path(__file__).parent.parent
 
 
@@ -48,7 +48,7 @@ def render_task(directory: Path, *formats: str, title: str = "Orders") -> Render
 
 @asynccontextmanager
 async def render_pool(
-    monkeypatch: pytest.MonkeyPatch, *names: str, concurrency: int = 4, limits: RenderLimits = LIMITS
+    monkeypatch: pytest.MonkeyPatch, *names: str, concurrency: int = 4, limits: ChildLimits = LIMITS
 ) -> AsyncIterator[RenderPool]:
     """A started pool with `odd(*names)` for formats."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

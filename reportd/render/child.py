@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from reportd import failpoints, spool
+from reportd.children import confine
+from reportd.children.confine import TEMPORARY, ChildLimits
+from reportd.children.wire import Decoder, Frame, Kind, WireError, pack
 from reportd.errors import LimitExceeded
 from reportd.job import Step
-from reportd.render import confine
 from reportd.render.build import frame_of, sections
-from reportd.render.confine import TEMPORARY, RenderLimits
 from reportd.render.failure import described, rebuilt
 from reportd.render.leaves import Leaves
 from reportd.render.script import Ask, Script
 from reportd.render.task import RenderTask
-from reportd.render.wire import Decoder, Frame, Kind, WireError, pack
 from reportd.report import reader
 
 Send = Callable[[Mapping[str, Any]], None]
@@ -35,7 +35,7 @@ Send = Callable[[Mapping[str, Any]], None]
 _PLACES = {Step.BUILDING: "building", Step.GENERATING: "generating"}
 
 
-def main(frame: Frame, leaves: Leaves, limits: RenderLimits) -> None:
+def main(frame: Frame, leaves: Leaves, limits: ChildLimits) -> None:
     """Carry out the task in `frame` and report over the pipe. What goes wrong becomes a message; nothing is raised."""
     connection = socket.socket(fileno=confine.PIPE_FD)
 

@@ -13,8 +13,8 @@ from pathlib import PurePath
 from typing import Any
 
 from reportd import errors
+from reportd.children.confine import ChildLimits
 from reportd.errors import LimitExceeded, RenderError, RenderMemory, ReportdError, StoreFull
-from reportd.render.confine import RenderLimits
 
 _MESSAGE_CHARACTERS = 2000
 _TRACEBACK_CHARACTERS = 4000
@@ -24,7 +24,7 @@ _DETAIL_ITEMS = 50
 _DETAIL_DEPTH = 4
 
 
-def described(error: BaseException, *, limits: RenderLimits) -> dict[str, Any]:
+def described(error: BaseException, *, limits: ChildLimits) -> dict[str, Any]:
     """`error` as a message: `code`, `message`, `detail`. For use in the child; never raises."""
     known = _as_reportd_error(error, limits)
     return {
@@ -49,7 +49,7 @@ def readable(text: str, *, characters: int) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
-def _as_reportd_error(error: BaseException, limits: RenderLimits) -> ReportdError:
+def _as_reportd_error(error: BaseException, limits: ChildLimits) -> ReportdError:
     for cause in _causes(error):
         if isinstance(cause, MemoryError):
             return RenderMemory(

@@ -1,6 +1,6 @@
 """The daemon's side of rendering: at most so many children at once, of one template process that is always there.
 
-    pool = RenderPool(concurrency=3, limits=RenderLimits())
+    pool = RenderPool(concurrency=3, limits=ChildLimits())
     await pool.start()
     rendered = await pool.run(task, on_progress=progress.enter)
 
@@ -20,13 +20,13 @@ from pathlib import Path
 import structlog
 
 from reportd import plugins
+from reportd.children.confine import ChildLimits
 from reportd.errors import RenderError, ReportdError
-from reportd.render.confine import RenderLimits
 from reportd.render.remote import READY_LIMIT_S, OnProgress, RemoteTemplate
 from reportd.render.running import Rendered
 from reportd.render.task import Inquiry, RenderTask
 
-__all__ = ["Pids", "RenderLimits", "RenderPool", "Rendered"]
+__all__ = ["ChildLimits", "Pids", "RenderPool", "Rendered"]
 
 log = structlog.get_logger()
 
@@ -53,7 +53,7 @@ class RenderPool:
         self,
         *,
         concurrency: int,
-        limits: RenderLimits,
+        limits: ChildLimits,
         formats: Mapping[str, str] | None = None,
         caches: Path | None = None,
         python: str = sys.executable,

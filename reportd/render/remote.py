@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reportd import failpoints
+from reportd.children.confine import ChildLimits
+from reportd.children.wire import Decoder, Frame, Kind, WireError, pack
 from reportd.errors import ConfigError, LimitExceeded, QueryError, RenderError, ReportdError
 from reportd.job import Step
-from reportd.render.confine import RenderLimits
 from reportd.render.failure import described
 from reportd.render.running import Asked, Closed, Rendered, Running
 from reportd.render.task import Inquiry, RenderTask
-from reportd.render.wire import Decoder, Frame, Kind, WireError, pack
 
 READY_LIMIT_S = 60.0
 """How long a template may take to import and warm up."""
@@ -61,7 +61,7 @@ class RemoteTemplate:
         process: Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        limits: RenderLimits,
+        limits: ChildLimits,
         *,
         life: int,
         scratch: Path,
@@ -84,7 +84,7 @@ class RemoteTemplate:
 
     @classmethod
     async def start(
-        cls, *, python: str, formats: Mapping[str, str], limits: RenderLimits, caches: Path | None
+        cls, *, python: str, formats: Mapping[str, str], limits: ChildLimits, caches: Path | None
     ) -> RemoteTemplate:
         """Start a template and wait until it is warm. `caches` is where fontconfig keeps its own between starts.
 
@@ -142,7 +142,7 @@ class RemoteTemplate:
 
     @classmethod
     async def _spawn(
-        cls, python: str, formats: Mapping[str, str], limits: RenderLimits, caches: Path | None
+        cls, python: str, formats: Mapping[str, str], limits: ChildLimits, caches: Path | None
     ) -> RemoteTemplate:
         with ExitStack() as on_failure, ExitStack() as always:
             scratch = Path(tempfile.mkdtemp(prefix="reportd-render-"))

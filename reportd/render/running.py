@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from reportd.children.confine import ChildLimits
 from reportd.errors import ChildDied, RenderError, ReportdError
 from reportd.job import Step
-from reportd.render.confine import RenderLimits
 from reportd.render.failure import readable, rebuilt
 from reportd.render.task import BOUND_TYPES, Question, RenderedFile, RenderTask, Usage
 from reportd.report.blocks import NAME
@@ -63,7 +63,7 @@ Event = Step | Asked | Closed
 class Running:
     """State of one task: `hear` and `end` are fed from the template's frames, `next_event` and `rendered` read."""
 
-    def __init__(self, task: RenderTask, limits: RenderLimits) -> None:
+    def __init__(self, task: RenderTask, limits: ChildLimits) -> None:
         self.pid: int | None = None
         self.ended = asyncio.Event()
         self._out = Path(task.out)

@@ -26,10 +26,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from reportd.render import child, confine
-from reportd.render.confine import RenderLimits
+from reportd.children import confine
+from reportd.children.confine import ChildLimits
+from reportd.children.wire import Endpoint, Frame, Kind, WireError, pack
+from reportd.render import child
 from reportd.render.leaves import Leaves, load
-from reportd.render.wire import Endpoint, Frame, Kind, WireError, pack
 
 GRACE_S = 0.5
 """How long a child may go on after SIGTERM."""
@@ -57,7 +58,7 @@ def main() -> None:
         gc.collect()
         gc.freeze()
         daemon = Endpoint(socket.socket(fileno=settings["socket"]))
-        limits = RenderLimits(**settings["limits"])
+        limits = ChildLimits(**settings["limits"])
         Template(daemon, life=settings["life"], leaves=leaves, limits=limits).serve(stop)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -95,7 +96,7 @@ class _Child:
 class Template:
     """The loop that serves one daemon. `life` is the descriptor that every child holds, too."""
 
-    def __init__(self, daemon: Endpoint, *, life: int, leaves: Leaves, limits: RenderLimits) -> None:
+    def __init__(self, daemon: Endpoint, *, life: int, leaves: Leaves, limits: ChildLimits) -> None:
         self._daemon = daemon
         self._life = life
         self._leaves = leaves

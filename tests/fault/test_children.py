@@ -201,11 +201,11 @@ async def test_a_closed_pool_leaves_no_process_and_fails_what_ran(
 DAEMON = """
 import asyncio, json, sys
 from pathlib import Path
-from reportd.render.pool import RenderLimits, RenderPool
+from reportd.render.pool import ChildLimits, RenderPool
 from tests.renders import ignore, odd, render_task
 
 async def main(directory):
-    pool = RenderPool(concurrency=2, limits=RenderLimits(), formats=odd("Stubborn"))
+    pool = RenderPool(concurrency=2, limits=ChildLimits(), formats=odd("Stubborn"))
     await pool.start()
     tasks = [render_task(directory / name, "stubborn") for name in ("a", "b")]
     runs = [asyncio.create_task(pool.run(task, on_progress=ignore)) for task in tasks]

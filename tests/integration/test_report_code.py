@@ -21,7 +21,7 @@ from reportd.job import Completed, Job
 from reportd.pipeline import Parts, produce
 from reportd.plugins import Broken, reports
 from reportd.progress import Progress
-from reportd.render.pool import RenderLimits, RenderPool
+from reportd.render.pool import ChildLimits, RenderPool
 from reportd.render.task import RenderSettings
 from reportd.report.definition import Report
 from reportd.report.params import resolve
@@ -39,7 +39,7 @@ params.period = { type = "daterange", default = "last month" }
 async def parts(dsn: str, tmp_path: Path) -> AsyncIterator[Parts]:
     """The stages over a fresh database, with JSON for a format."""
     pool = await create_pool(dsn, min_size=0, max_size=2, application_name="reportd report", statement_cache_size=0)
-    render = RenderPool(concurrency=2, limits=RenderLimits(), formats={"json": "reportd.render.json:JSON"})
+    render = RenderPool(concurrency=2, limits=ChildLimits(), formats={"json": "reportd.render.json:JSON"})
     await render.start()
     try:
         yield Parts(

@@ -24,7 +24,7 @@ from reportd.errors import (
     StoreFull,
 )
 from reportd.job import Step
-from reportd.render.pool import RenderLimits, RenderPool
+from reportd.render.pool import ChildLimits, RenderPool
 from reportd.report.definition import ReportSource
 from tests.conftest import Eventually
 from tests.renders import LIMITS, alive, ignore, odd, render_pool, render_task
@@ -228,7 +228,7 @@ async def test_a_pool_that_is_closed_takes_no_task(monkeypatch: pytest.MonkeyPat
 
 async def test_a_template_that_can_not_start_is_one_error_with_the_reason(tmp_path: Path) -> None:
     for python, reason in (("/bin/false", "ended with status 1"), ("/nonexistent/python", "No such file")):
-        pool = RenderPool(concurrency=1, limits=RenderLimits(), formats=odd("Words"), python=python)
+        pool = RenderPool(concurrency=1, limits=ChildLimits(), formats=odd("Words"), python=python)
         with pytest.raises(RenderError, match=reason):
             await pool.start()
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from reportd.children.wire import Decoder, Frame, Kind, pack
 from reportd.render.task import RenderTask
-from reportd.render.wire import Decoder, Frame, Kind, pack
 from tests.renders import LIMITS, ROOT, alive, odd, render_task
 
 LIMIT_S = 20

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reportd.children.confine import ChildLimits
 from reportd.errors import (
     LimitExceeded,
     PdfEngineMissing,
@@ -18,10 +19,9 @@ from reportd.errors import (
     ReportError,
     StoreFull,
 )
-from reportd.render.confine import RenderLimits
 from reportd.render.failure import described, readable, rebuilt
 
-LIMITS = RenderLimits(memory_bytes=100 * 2**20, cpu_s=10, file_bytes=5 * 2**20)
+LIMITS = ChildLimits(memory_bytes=100 * 2**20, cpu_s=10, file_bytes=5 * 2**20)
 
 
 def crossed(error: BaseException) -> ReportdError:

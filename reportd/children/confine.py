@@ -1,4 +1,4 @@
-"""What a freshly forked child sheds and what it is held to, before it reads its task.
+"""What a child process sheds and what it is held to, before it reads its task.
 
 Own process group, death with its parent, default signals, three descriptors, resource limits, a private TMPDIR.
 """
@@ -35,7 +35,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
-class RenderLimits:
+class ChildLimits:
     """What one child may use: private memory (with what it starts from), CPU seconds, bytes of any one file."""
 
     memory_bytes: int = 1024 * 1024 * 1024
@@ -60,7 +60,7 @@ def held_signals() -> frozenset[signal.Signals]:
     return _HANDLED
 
 
-def confine(*, parent: int, pipe: int, stderr: int, life: int, limits: RenderLimits) -> None:
+def confine(*, parent: int, pipe: int, stderr: int, life: int, limits: ChildLimits) -> None:
     """Turn this fork of the template into a child. Of its descriptors only `pipe`, `stderr` and `life` stay open."""
     os.setpgid(0, 0)
     die_with_parent(parent, by=signal.SIGKILL)
@@ -68,9 +68,7 @@ def confine(*, parent: int, pipe: int, stderr: int, life: int, limits: RenderLim
     _reset_signals()
     _limit(limits)
     os.umask(0o077)
-    with suppress(OSError):
-        # When the machine runs out of memory a render goes first, never the daemon.
-        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+    first_to_go()
 
 
 def settle(out: Path) -> None:
@@ -85,6 +83,27 @@ def use_temporary(directory: Path) -> None:
     """Make `directory` the place for this process' temporary files, and for those of programs that it starts."""
     os.environ["TMPDIR"] = str(directory)
     tempfile.tempdir = str(directory)  # a choice made before is cached there
+
+
+def limit_memory(limit_bytes: int) -> None:
+    """Hold this process to so much private memory (with what it has already), for as long as it lives."""
+    address_space = _status("VmSize") + 2 * limit_bytes
+    _set_limit(resource.RLIMIT_DATA, limit_bytes, limit_bytes + _MEMORY_RESERVE_BYTES)
+    _set_limit(resource.RLIMIT_AS, address_space, address_space)
+
+
+def limit_cpu(more_s: int) -> None:
+    """Let this process use `more_s` seconds of CPU from now on; past them SIGXCPU ends it. May be renewed."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = int(usage.ru_utime + usage.ru_stime) + more_s
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def first_to_go() -> None:
+    """When the machine runs out of memory this process goes first, never the daemon."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 
 
 def lift_memory_limit() -> None:
@@ -125,20 +144,19 @@ def _reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
 
 
-def _limit(limits: RenderLimits) -> None:
-    address_space = _status("VmSize") + 2 * limits.memory_bytes
-    for what, soft, hard in (
-        (resource.RLIMIT_DATA, limits.memory_bytes, limits.memory_bytes + _MEMORY_RESERVE_BYTES),
-        (resource.RLIMIT_AS, address_space, address_space),
-        (resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1),
-        (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
-        (resource.RLIMIT_CORE, 0, 0),
-        (resource.RLIMIT_NOFILE, _FILES_MAX, _FILES_MAX),
-    ):
-        _, allowed = resource.getrlimit(what)
-        if allowed != resource.RLIM_INFINITY:
-            soft, hard = min(soft, allowed), min(hard, allowed)
-        resource.setrlimit(what, (soft, hard))
+def _limit(limits: ChildLimits) -> None:
+    limit_memory(limits.memory_bytes)
+    _set_limit(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1)
+    _set_limit(resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes)
+    _set_limit(resource.RLIMIT_CORE, 0, 0)
+    _set_limit(resource.RLIMIT_NOFILE, _FILES_MAX, _FILES_MAX)
+
+
+def _set_limit(what: int, soft: int, hard: int) -> None:
+    _, allowed = resource.getrlimit(what)
+    if allowed != resource.RLIM_INFINITY:
+        soft, hard = min(soft, allowed), min(hard, allowed)
+    resource.setrlimit(what, (soft, hard))
 
 
 def _status(field: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reportd.render.wire import PAYLOAD_BYTES_MAX, Decoder, Endpoint, Frame, Kind, WireError, pack
+from reportd.children.wire import PAYLOAD_BYTES_MAX, Decoder, Endpoint, Frame, Kind, WireError, pack
 
 Ends = tuple[Endpoint, Endpoint]
 

@@ -1,7 +1,7 @@
-"""How daemon, template process and render child talk: frames over socket pairs, JSON inside, a cap on every length.
+"""How a daemon and its child processes talk: frames over socket pairs, JSON inside, a cap on every length.
 
-A frame is a header (kind, length, task) and a payload. The template hands MESSAGE frames on, both ways, without reading
-them: what a child writes is believed by nobody before the daemon has checked it.
+A frame is a header (kind, length, task) and a payload. The template process of the renders hands MESSAGE frames on,
+both ways, without reading them: what a child writes is believed by nobody before the daemon has checked it.
 """
 
 from __future__ import annotations
