@@ -5,7 +5,7 @@
     python3 dev.py test [pytest …]       every check and every test; with arguments pytest alone, on them
     python3 dev.py check                 format, lint, types, imports
     python3 dev.py bench NAME [--quick]  a measurement; `bench` alone lists them
-    python3 dev.py lock                  make requirements.lock anew from pyproject.toml
+    python3 dev.py lock                  make requirements.lock and requirements-dev.lock anew from pyproject.toml
 
 It keeps a virtual environment in .venv with the locked packages, and installs what the machine lacks where it may (root
 on Debian or Ubuntu), else prints the one line to type. Standard library only.
@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin/python"
 LOCK = ROOT / "requirements.lock"
+# The same packages and those that only checks, tests and measurements need.
+DEV_LOCK = ROOT / "requirements-dev.lock"
 NEWEST_PYTHON = 14
 
 
@@ -38,7 +40,7 @@ def main(command: str = "", *arguments: str) -> int:
     if command not in COMMANDS:
         print(__doc__)
         return 2
-    prepare()
+    prepare(LOCK if command == "demo" else DEV_LOCK)
     return COMMANDS[command](*arguments)
 
 
@@ -72,15 +74,20 @@ def bench(*arguments: str) -> int:
 
 
 def lock() -> int:
-    """Write requirements.lock: every package for every platform, with hashes and without addresses."""
+    """Write both locks: every package for every platform, with hashes and without addresses."""
     uv = shutil.which("uv") or str(VENV / "bin/uv")
     if not Path(uv).exists():
         subprocess.run([str(PYTHON), "-m", "pip", "install", "--quiet", "uv"], check=True)
-    options = ["--universal", "--generate-hashes", "--all-extras", "--group", "dev", "--python-version", "3.11"]
+    options = ["--universal", "--generate-hashes", "--all-extras", "--python-version", "3.11"]
     bare = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
-    return subprocess.run(
-        [uv, "pip", "compile", *bare, *options, "pyproject.toml", "-o", str(LOCK)], cwd=ROOT, check=False
-    ).returncode
+    compile = [uv, "pip", "compile", *bare, *options, "pyproject.toml"]
+    return max(
+        subprocess.run([*compile, *what], cwd=ROOT, check=False).returncode
+        for what in (
+            ["--group", "build", "-o", LOCK.name],
+            ["--group", "build", "--group", "dev", "-c", LOCK.name, "-o", DEV_LOCK.name],
+        )
+    )
 
 
 COMMANDS: dict[str, Callable[..., int]] = {"demo": demo, "test": test, "check": check, "bench": bench, "lock": lock}
@@ -100,17 +107,19 @@ def environment(**more: str) -> dict[str, str]:
 # -- the environment
 
 
-def prepare() -> None:
-    """Make .venv what the lock says. Does nothing when it is so already."""
+def prepare(lock: Path) -> None:
+    """Make .venv hold what `lock` says. Does nothing when it does so already."""
     use_a_new_enough_python()
-    wanted = digest(LOCK, ROOT / "pyproject.toml")
+    wanted = digest(lock, ROOT / "pyproject.toml")
     mark = VENV / ".made-from"
-    if mark.is_file() and mark.read_text() == wanted and PYTHON.exists():
+    # What the tests need has all that the demo needs.
+    enough = {wanted, digest(DEV_LOCK, ROOT / "pyproject.toml")}
+    if mark.is_file() and mark.read_text() in enough and PYTHON.exists():
         return
     started = time.monotonic()
     print("preparing .venv (about a minute, once) …", flush=True)
-    if (uv := shutil.which("uv")) is None or not install_with_uv(uv):
-        install_with_pip()
+    if (uv := shutil.which("uv")) is None or not install_with_uv(uv, lock):
+        install_with_pip(lock)
     # Compiled once by every core, since WeasyPrint takes three times as long to import uncompiled.
     run("-m", "compileall", "-qq", "-j", "0", str(VENV / "lib"), "reportd")
     mark.write_text(wanted)
@@ -133,27 +142,27 @@ def digest(*files: Path) -> str:
     return f"{hashlib.sha256(content).hexdigest()} {sys.version_info[:2]} {ROOT}"
 
 
-def install_with_uv(uv: str) -> bool:
+def install_with_uv(uv: str, lock: Path) -> bool:
     """Fast where there is a uv that reaches an index; False sends us to pip, which has its own settings."""
     into = ["--quiet", "--python", str(PYTHON)]
     steps = [
         ["venv", "--quiet", "--clear", "--seed", "--python", base_python(), str(VENV)],
-        ["pip", "install", *into, "--require-hashes", "-r", str(LOCK)],
+        ["pip", "install", *into, "--no-deps", "--require-hashes", "-r", str(lock)],
         ["pip", "install", *into, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
     ]
     return all(subprocess.run([uv, *step], cwd=ROOT, check=False).returncode == 0 for step in steps)
 
 
-def install_with_pip() -> None:
+def install_with_pip(lock: Path) -> None:
     """The slow way, which is always there."""
     make_venv()
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-compile"]
     for step in (
-        ["--require-hashes", "-r", str(LOCK)],
+        ["--no-deps", "--require-hashes", "-r", str(lock)],
         ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
     ):
         if subprocess.run([*pip, *step], cwd=ROOT, check=False).returncode != 0:
-            sys.exit("the packages of requirements.lock could not be installed: see pip's words above")
+            sys.exit(f"the packages of {lock.name} could not be installed: see pip's words above")
 
 
 def make_venv() -> None:

@@ -63,6 +63,13 @@ def test_without_rights_the_line_to_type_is_said(monkeypatch: pytest.MonkeyPatch
     assert "there" not in line
 
 
+def test_what_the_tests_need_holds_all_that_the_demo_needs() -> None:
+    def pins(file: Path) -> set[str]:
+        return set(re.findall(r"^(\S+==\S+)", file.read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+    assert pins(dev.LOCK) < pins(dev.DEV_LOCK)
+
+
 def test_what_is_there_is_not_asked_for() -> None:
     assert dev.missing([Need("there", lambda: True)]) == []
 
@@ -77,8 +84,9 @@ def test_the_summary_repeats_pytests_closing_line_and_names_what_failed(capsys: 
     assert summary[2].startswith("failed: lint in ")
 
 
-def test_the_lock_has_hashes_and_no_addresses() -> None:
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", [dev.LOCK, dev.DEV_LOCK])
+def test_a_lock_has_hashes_and_no_addresses(file: Path) -> None:
+    lock = file.read_text(encoding="utf-8")
     assert "://" not in lock
     pinned = re.findall(r"^(\S+==\S+)", lock, flags=re.MULTILINE)
     assert len(pinned) > 30
