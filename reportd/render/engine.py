@@ -6,7 +6,9 @@ child starts with layout.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._fonts = FontConfiguration()
+        atexit.register(_forget, self._fonts, os.getpid())
         self._fetcher = _Fetcher()
         self._styles = [self._style(text) for text in (_font_faces(), style("base"), style("print"))]
 
@@ -56,6 +59,13 @@ class Engine:
 
     def _style(self, text: str) -> CSS:
         return CSS(string=text, font_config=self._fonts, url_fetcher=self._fetcher)
+
+
+def _forget(fonts: FontConfiguration, owner: int) -> None:
+    """Remove the files of `fonts` when its process ends; a fork of it only borrows them."""
+    if os.getpid() == owner and fonts._folder is not None:
+        shutil.rmtree(fonts._folder, ignore_errors=True)
+    fonts._folder = None  # its own clean-up would come when Python is half gone
 
 
 class _Page(HTML):  # type: ignore[misc]

@@ -163,10 +163,11 @@ import sys
 from pathlib import Path
 from reportd.errors import PdfEngineMissing
 from reportd.render.pdf import PDF
-from reportd.render.specimen import specimen
 from reportd.render.task import RenderSettings
+from tests.spooled import Given, document
+sales = document(Path("spool"), Given("table", {"n": "integer"}, [(1,)]))
 try:
-    PDF().render(specimen(Path(".")), out=Path("."), settings=RenderSettings())
+    PDF().render(sales, out=Path("."), settings=RenderSettings())
 except PdfEngineMissing as error:
     print(error.code, error.message, error.detail["reason"], sep="\\n")
 """
