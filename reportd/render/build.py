@@ -7,6 +7,7 @@ raised here, as ReportError with the file and line of the block and the nearest 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ from reportd.errors import ReportError
 from reportd.render.columns import measure
 from reportd.render.kpis import tiles
 from reportd.render.task import RenderSettings
-from reportd.report.definition import Block, Report
+from reportd.report.definition import Block, ColumnLook, Report
 from reportd.report.document import (
     PIE_SLICES_MAX,
     Chart,
@@ -32,10 +33,11 @@ from reportd.report.document import (
     Table,
     Text,
 )
-from reportd.report.formats import parse
+from reportd.report.fault import fault, nearest
+from reportd.report.formats import fits, format_for, named, parse
 from reportd.report.locales import Locale, locale_of
 from reportd.report.params import Params, resolve
-from reportd.spool import Dataset, head
+from reportd.spool import Dataset, SpoolColumn, head
 
 _NUMERIC = ("integer", "number", "percent")
 _TEXT_ROWS_MAX = 500
@@ -109,15 +111,23 @@ def build(
 
 def sections(frame: Frame, dataset: Dataset) -> tuple[Section, ...]:
     """A part for every block of the report, as declared."""
-    return tuple(section(block, dataset, locale=frame.locale) for block in frame.report.blocks)
+    looks = frame.report.columns
+    _check_names(frame.report, dataset)
+    return tuple(section(block, dataset, locale=frame.locale, looks=looks) for block in frame.report.blocks)
 
 
-def section(block: Block, dataset: Dataset, *, locale: str) -> Section:
-    """The part of a document that `block` makes of its rows. Errors: ReportError for options that don't fit them."""
+def section(block: Block, dataset: Dataset, *, locale: str, looks: Mapping[str, ColumnLook] | None = None) -> Section:
+    """The part of a document that `block` makes of its rows; `looks` is what the author says of columns, by name.
+
+    Errors: ReportError for options and looks that don't fit the rows.
+    """
     spooled = dataset.blocks[block.name]
+    for column in spooled.columns:
+        if looks and (wish := looks.get(column.name)):
+            _check_look(block, column, wish)
     path = dataset.path(block.name)
     sums = {*_listed(block, "total"), *_listed(block, "subtotal")}
-    columns = measure(spooled, path, locale=locale, timezone=dataset.timezone, sums=sums)
+    columns = measure(spooled, path, locale=locale, timezone=dataset.timezone, sums=sums, looks=looks)
     rows = Rows(str(path), spooled.rows, spooled.bytes, spooled.sha256)
     match block.kind:
         case "kpi":
@@ -132,6 +142,25 @@ def section(block: Block, dataset: Dataset, *, locale: str) -> Section:
             return _text(block, columns, rows)
         case "data":
             return Data(block.name, block.title, columns, rows)
+
+
+def _check_names(report: Report, dataset: Dataset) -> None:
+    """Errors: ReportError for a look whose column no query has."""
+    names = {column.name for spooled in dataset.blocks.values() for column in spooled.columns}
+    for name, wish in report.columns.items():
+        if name not in names:
+            message = f'columns.{name}: no query has a column "{name}"{nearest(name, names)}'
+            raise fault(report.source.path, message, line=wish.line)
+
+
+def _check_look(block: Block, column: SpoolColumn, wish: ColumnLook) -> None:
+    format = named(wish.format) if wish.format else None
+    usual = format_for(column.name, column.type)
+    if format and not fits(format, column.type):
+        raise fault(block.file, f"columns.{column.name}: {wish.format} can't show {column.type}", line=wish.line)
+    if wish.total not in (None, "none") and (format or usual).kind not in _NUMERIC:
+        message = f'columns.{column.name}: total = "{wish.total}" is for numbers, and this is {column.type}'
+        raise fault(block.file, message, line=wish.line)
 
 
 def _kpis(block: Block, columns: tuple[Column, ...], rows: Rows, *, locale: str) -> Kpis:
@@ -181,19 +210,19 @@ def _text(block: Block, columns: tuple[Column, ...], rows: Rows) -> Text:
 
 
 def _table(block: Block, columns: tuple[Column, ...], rows: Rows) -> Table:
-    group = _named(block, "group", columns)[:1]
+    groups = _named(block, "group", columns)
     subtotal = _named(block, "subtotal", columns)
     total = _named(block, "total", columns) or subtotal
     for column in (*subtotal, *total):
         if column.format.kind not in _NUMERIC:
             raise _wrong(block, f"{column.name} in “{block.name}” is {column.type}, and only numbers add up")
-    if subtotal and not group:
+    if subtotal and not groups:
         raise _wrong(block, f"subtotal in “{block.name}” needs group=COLUMN: subtotals close a group")
     if total:
         # Whoever says what adds up within a group has said what adds up at the end.
         summed = {column.index for column in total}
         columns = tuple(c if c.index in summed else replace(c, total=None) for c in columns)
-    return Table(block.name, block.title, columns, rows, group[0] if group else None, subtotal)
+    return Table(block.name, block.title, columns, rows, groups, subtotal)
 
 
 def _named(block: Block, option: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:

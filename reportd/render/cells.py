@@ -34,6 +34,8 @@ from reportd.render.wrapping import wrap
 PIXEL = 0.75
 """Points in one of WeasyPrint's units."""
 STRIPE = "#f3f6f9"
+MARKS = {"warn": "#a8330b", "good": "#0b6a4a"}
+"""Values that a condition holds for; their sign says it without colour."""
 RULE_SUM, RULE_HAIR = 0.6, 0.25
 
 
@@ -141,7 +143,9 @@ def _draw_line(grid: Grid, line: Line, row: _Row, sheet: _Sheet) -> None:
             place = _Text(lines, left + PAD + apart(head), left + reach - PAD, top, grid.size, leading, flush)
             span = f"/ColSpan {line.span}" if spanned and line.span > 1 else ""
             kind = ("TH", f"/Scope/Row{span}") if spanned else ("TD", span)
-            sheet.cell(*kind, place, weight=SEMIBOLD if bold else REGULAR, color=INK)
+            mark = line.marks[number] if line.marks else None
+            weight = SEMIBOLD if bold or mark else REGULAR
+            sheet.cell(*kind, place, weight=weight, color=MARKS[mark] if mark else INK)
         left += width
 
 

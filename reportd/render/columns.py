@@ -7,15 +7,18 @@ which keeps memory constant and most of the work inside C.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
-from reportd.report.document import Column, Format
-from reportd.report.formats import align_of, display_number, displayer, format_for, title_of
-from reportd.spool import Spooled, read
+from reportd.report.definition import ColumnLook
+from reportd.report.document import Aggregate, Column, Format
+from reportd.report.formats import align_of, display_number, displayer, format_for, named, title_of
+from reportd.report.looks import conditions_of
+from reportd.spool import SpoolColumn, Spooled, read
 
 BATCH_ROWS = 1000
 SAMPLE_EVERY = 25
@@ -39,34 +42,49 @@ def summable(name: str, format: Format) -> bool:
 
 
 def measure(
-    spooled: Spooled, path: Path, *, locale: str, timezone: str, sums: Collection[str] = ()
+    spooled: Spooled,
+    path: Path,
+    *,
+    locale: str,
+    timezone: str,
+    sums: Collection[str] = (),
+    looks: Mapping[str, ColumnLook] | None = None,
 ) -> tuple[Column, ...]:
     """The columns of a spooled query, from one streaming pass over `path`.
 
     `total` is set on every column whose values are all finite numbers and that `summable` allows or `sums` names, also
-    for a single row; whether it is shown is `Table.totals`'. An empty spool gives columns without totals.
+    for a single row; whether it is shown is `Table.totals`'. An empty spool gives columns without totals. `looks` are
+    what the author says of columns, by name; their formats fit the columns' types.
     """
-    looks = [
-        _Look(column.name, format_for(column.name, column.type, timezone=timezone), summed=column.name in sums)
-        for column in spooled.columns
+    wishes = [(looks or {}).get(column.name, ColumnLook(column.name)) for column in spooled.columns]
+    seen = [
+        _Look(column, wish=wish, timezone=timezone, summed=column.name in sums)
+        for column, wish in zip(spooled.columns, wishes, strict=True)
     ]
     for number, batch in enumerate(_batches(read(path))):
-        for look, values in zip(looks, zip(*batch, strict=True), strict=True):
+        for look, values in zip(seen, zip(*batch, strict=True), strict=True):
             look.add(values, sample=number == 0 or number % SAMPLE_EVERY == 0)
     return tuple(
-        _column(look, index=index, type_name=column.type, locale=locale)
-        for index, (look, column) in enumerate(zip(looks, spooled.columns, strict=True))
+        _wished(_column(look, index=index, type_name=column.type, locale=locale), look.wish)
+        for index, (look, column) in enumerate(zip(seen, spooled.columns, strict=True))
     )
 
 
 class _Look:
     """What one column's values have shown so far."""
 
-    def __init__(self, name: str, format: Format, *, summed: bool) -> None:
-        self.name = name
-        self.format = format
-        self.numeric = format.kind in ("integer", "number", "percent")
-        self.total: Decimal | None = Decimal(0) if self.numeric and (summed or summable(name, format)) else None
+    def __init__(self, column: SpoolColumn, *, wish: ColumnLook, timezone: str, summed: bool) -> None:
+        self.name = column.name
+        self.wish = wish
+        usual = format_for(column.name, column.type, timezone=timezone)
+        chosen = named(wish.format) if wish.format else None
+        self.format = replace(chosen, timezone=usual.timezone) if chosen else usual
+        self.fixed = chosen is not None
+        self.numeric = self.format.kind in ("integer", "number", "percent")
+        wanted = summed or summable(column.name, self.format) if wish.total is None else wish.total != "none"
+        self.total: Decimal | None = Decimal(0) if self.numeric and wanted else None
+        self.low: Decimal | None = None
+        self.high: Decimal | None = None
         self.count = 0
         self.nulls = 0
         self.scale = 0
@@ -96,6 +114,8 @@ class _Look:
         if not finite:
             return
         self.peak = max(self.peak, *map(abs, finite))
+        self.low = min(finite) if self.low is None else min(self.low, *finite)
+        self.high = max(finite) if self.high is None else max(self.high, *finite)
         if self.format.kind != "integer":
             # A double in exponent form (1.5e-07) has a scale like any other decimal.
             self.scale = max(self.scale, -min(int(n.as_tuple().exponent) for n in finite))
@@ -106,8 +126,8 @@ class _Look:
 
 
 def _column(look: _Look, *, index: int, type_name: str, locale: str) -> Column:
-    format = replace(look.format, decimals=_decimals(look))
-    total = look.total if look.count else None
+    format = look.format if look.fixed else replace(look.format, decimals=_decimals(look))
+    total = _aggregated(look)
     title = title_of(look.name)
     if format.kind == "percent":
         title = title.removesuffix(" %")  # the values say it
@@ -121,6 +141,38 @@ def _column(look: _Look, *, index: int, type_name: str, locale: str) -> Column:
         width=max(_width(look, format, total=total, locale=locale), *(len(word) for word in title.split() or [""]), 1),
         total=total,
         nulls=look.nulls,
+    )
+
+
+def _aggregated(look: _Look) -> Decimal | None:
+    """What stands at the column's foot: its sum, or what the author asked for instead."""
+    if not look.count or look.total is None:
+        return None
+    match look.wish.total:
+        case "avg":
+            return _EXACT.divide(look.total, Decimal(look.count)).quantize(Decimal(1).scaleb(-12), context=_EXACT)
+        case "min":
+            return look.low
+        case "max":
+            return look.high
+        case "count":
+            return Decimal(look.count)
+        case _:
+            return look.total
+
+
+def _wished(column: Column, wish: ColumnLook) -> Column:
+    """`column` as its author wants it."""
+    title = wish.title or column.title
+    least = max((len(word) for word in title.split()), default=1)
+    return replace(
+        column,
+        title=title,
+        align=wish.align or column.align,
+        width=wish.width or (max(column.width, least) if wish.title else column.width),
+        aggregate="sum" if wish.total in (None, "none") else cast(Aggregate, wish.total),
+        conditions=conditions_of(wish),
+        hidden=wish.format == "hidden",
     )
 
 

@@ -250,6 +250,8 @@ def picked(line: Line, group: Sequence[int]) -> Line:
         return line
     cells = tuple(line.cells[index] for index in group)
     if line.kind == "row":
-        return replace(line, cells=cells, links=tuple(line.links[index] for index in group) if line.links else ())
+        links = tuple(line.links[index] for index in group) if line.links else ()
+        marks = tuple(line.marks[index] for index in group) if line.marks else ()
+        return replace(line, cells=cells, links=links, marks=marks)
     span = next((number for number, cell in enumerate(cells) if number and cell), len(cells))
     return replace(line, cells=cells, span=span if line.span > 0 and line.cells[0] else 1)

@@ -15,9 +15,10 @@ from itertools import islice
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from reportd.report.document import Align, Chart, Column, Data, Document, Format, Kpi, Kpis, Table, Text
+from reportd.report.document import Align, Chart, Column, Data, Document, Format, Kpi, Kpis, Mark, Table, Text
 from reportd.report.formats import MINUS, display, display_datetime, display_number, displayer, parse
 from reportd.report.locales import Locale, locale_of
+from reportd.report.looks import SIGNS, marker, total_text
 from reportd.spool import read
 
 LineKind = Literal["row", "group", "subtotal", "total", "cut"]
@@ -82,6 +83,7 @@ class Line:
 
     `keep`: the next line must stand on the same page. `odd`: every second row, for stripes.
     `span`: how many columns the first text of a sum reaches over. `links`: where each text leads, empty without any.
+    `marks`: which texts a condition holds for, empty without any; their sign stands in the text already.
     """
 
     kind: LineKind
@@ -90,6 +92,7 @@ class Line:
     odd: bool = False
     span: int = 1
     links: tuple[str, ...] = ()
+    marks: tuple[Mark | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,11 @@ class Source:
     table: Table
     document: Document
     rows_max: int
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that the lines have a text for."""
+        return _columns(self.table)
 
     def lines(self) -> Iterator[Line]:
         """Every line of the table, all its columns; memory holds a few at a time."""
@@ -288,8 +296,9 @@ def _grid(
 
 
 def _columns(table: Table) -> tuple[Column, ...]:
-    """The columns that stand in every line: all but the one that makes the groups."""
-    return tuple(column for column in table.columns if table.group is None or column.index != table.group.index)
+    """The columns that stand in every line: all but those that make the groups, and the hidden ones."""
+    apart = {group.index for group in table.groups}
+    return tuple(column for column in table.columns if column.index not in apart and not column.hidden)
 
 
 def _empty(filters: Sequence[tuple[str, str]], locale: Locale) -> str:
@@ -316,22 +325,16 @@ def _lines(
     table: Table, columns: tuple[Column, ...], document: Document, locale: Locale, *, rows_max: int
 ) -> Iterator[Line]:
     cells = _Cells(columns, document.locale)
-    group: str | None = None
-    sums = _Sums(table, columns, document.locale)
+    groups = Groups(table, columns, document.locale, locale)
     rows = islice(read(table.rows.path), rows_max)
     for number, row in enumerate(rows):
-        if table.group is not None and (number == 0 or row[table.group.index] != group):
-            if number:
-                yield from sums.line(_group_text(table.group, group, document.locale), locale)
-            group = row[table.group.index]
-            yield Line("group", (_group_text(table.group, group, document.locale),))
-        sums.add(row)
+        yield from groups.before(row)
         yield cells.line(row, odd=number % 2 == 1)
     if table.rows.count > rows_max:
         left = _count(table.rows.count - rows_max, document)
         yield Line("cut", (locale.words["cut here"].format(left=left, table=table.title or document.title),))
-    elif table.group is not None:
-        yield from sums.line(_group_text(table.group, group, document.locale), locale)
+    else:
+        yield from groups.end()
 
 
 class _Cells:
@@ -340,44 +343,126 @@ class _Cells:
     def __init__(self, columns: Sequence[Column], tag: str) -> None:
         self._columns = [(column.index, displayer(column.format, tag), _wraps(column)) for column in columns]
         self._links = {number for number, column in enumerate(columns) if column.format.kind == "link"}
+        markers = [marker(column) for column in columns]
+        self._markers = markers if any(markers) else []
 
     def line(self, row: Sequence[str | None], *, odd: bool) -> Line:
         texts = [_one_line(show(row[index])) if wraps else show(row[index]) for index, show, wraps in self._columns]
+        marks: tuple[Mark | None, ...] = ()
+        if self._markers:
+            marks = tuple(
+                mark and mark(row[column[0]]) for column, mark in zip(self._columns, self._markers, strict=True)
+            )
+            texts = [SIGNS[mark] + text if mark else text for mark, text in zip(marks, texts, strict=True)]
         if not self._links:
-            return Line("row", tuple(texts), odd=odd)
+            return Line("row", tuple(texts), odd=odd, marks=marks)
         targets = tuple(
             text if number in self._links and _TARGET.match(text) else "" for number, text in enumerate(texts)
         )
         shown = (_SCHEME.sub("", text) if target else text for text, target in zip(texts, targets, strict=True))
-        return Line("row", tuple(shown), odd=odd, links=targets)
+        return Line("row", tuple(shown), odd=odd, links=targets, marks=marks)
+
+
+class Groups:
+    """What the rows of a table change as they go by: a header where a group begins, subtotals where one has ended.
+
+    A header names the whole path (`North › Vienna`), so that a page that begins in the middle says where it is.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[Column], tag: str, locale: Locale) -> None:
+        self._groups = table.groups
+        self._columns = columns
+        self._tag = tag
+        self._word = locale.words["subtotal"]
+        self._summed = [table.columns[place] for place in _places(table.columns, table.subtotal)]
+        self._sums = [_Sums(self._summed) for _ in table.groups]
+        self._open: list[str | None] | None = None
+
+    def before(self, row: Sequence[str | None]) -> Iterator[Line]:
+        """The lines that come before `row`, whose values are added to the sums of its groups."""
+        if not self._groups:
+            return
+        path = [row[group.index] for group in self._groups]
+        if path != self._open:
+            if self._open is not None:
+                same = next(n for n, (old, new) in enumerate(zip(self._open, path, strict=True)) if old != new)
+                yield from self._close(same)
+            self._open = path
+            yield Line("group", (self._text(len(path)),))
+        for sums in self._sums:
+            sums.add(row)
+
+    def end(self) -> Iterator[Line]:
+        """The lines after the last row."""
+        if self._open is not None:
+            yield from self._close(0)
+
+    def _close(self, level: int) -> Iterator[Line]:
+        """The subtotals of the groups from the innermost out to `level`."""
+        for depth in range(len(self._groups) - 1, level - 1, -1):
+            if self._summed:
+                sums = self._sums[depth].values()
+                label = f"{self._word} {self._text(depth + 1)}"
+                shown = [sums.get(column.index) for column in self._columns]
+                yield _sum_line("subtotal", label, self._columns, shown, self._tag)
+            self._sums[depth] = _Sums(self._summed)
+
+    def _text(self, depth: int) -> str:
+        assert self._open is not None
+        path = zip(self._groups[:depth], self._open, strict=False)
+        return " › ".join(_group_text(group, raw, self._tag) for group, raw in path)
+
+
+def _places(columns: Sequence[Column], wanted: Sequence[Column]) -> list[int]:
+    indexes = {column.index for column in wanted}
+    return [place for place, column in enumerate(columns) if column.index in indexes]
 
 
 class _Sums:
-    """The running sums of one group."""
+    """What the summed columns of one group come to, each by its own aggregate."""
 
-    def __init__(self, table: Table, columns: Sequence[Column], tag: str) -> None:
+    def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
-        self._tag = tag
-        self._summed = {column.index: column.type for column in table.subtotal}
-        self._sums = dict.fromkeys(self._summed, Decimal(0))
+        self._found: dict[int, list[Decimal]] = {}
 
     def add(self, row: Sequence[str | None]) -> None:
-        for index, type_name in self._summed.items():
-            value = parse(row[index], type_name)
-            if isinstance(value, int | Decimal):
-                self._sums[index] = _EXACT.add(self._sums[index], Decimal(value))
+        for column in self._columns:
+            value = parse(row[column.index], column.type)
+            if not isinstance(value, int | Decimal):
+                continue
+            number = Decimal(value)
+            known = self._found.get(column.index)
+            if known is None:
+                self._found[column.index] = [number, Decimal(1), number, number]
+            else:
+                known[0] = _EXACT.add(known[0], number)
+                known[1] += 1
+                known[2] = min(known[2], number)
+                known[3] = max(known[3], number)
 
-    def line(self, group: str, locale: Locale) -> Iterator[Line]:
-        if self._summed:
-            sums = [self._sums.get(column.index) for column in self._columns]
-            yield _sum_line("subtotal", f"{locale.words['subtotal']} {group}", self._columns, sums, self._tag)
-        self._sums = dict.fromkeys(self._summed, Decimal(0))
+    def values(self) -> dict[int, Decimal]:
+        """The value of each column, by its place in the spool."""
+        found: dict[int, Decimal] = {}
+        for column in self._columns:
+            total, count, low, high = self._found.get(column.index, (Decimal(0), Decimal(0), None, None))
+            match column.aggregate:
+                case "avg" if count:
+                    found[column.index] = _EXACT.divide(total, count)
+                case "count":
+                    found[column.index] = count
+                case "min" if low is not None:
+                    found[column.index] = low
+                case "max" if high is not None:
+                    found[column.index] = high
+                case "sum" | "given":
+                    found[column.index] = total
+        return found
 
 
 def _sum_line(
     kind: Literal["subtotal", "total"], label: str, columns: Sequence[Column], sums: Sequence[Decimal | None], tag: str
 ) -> Line:
-    cells = ["" if s is None else display_number(s, c.format, tag) for c, s in zip(columns, sums, strict=True)]
+    cells = [total_text(column, value, tag) for column, value in zip(columns, sums, strict=True)]
     span = next((number for number, cell in enumerate(cells) if cell), len(cells))
     if span:
         cells[0] = label

@@ -29,7 +29,7 @@ class BlockRule:
 
 BLOCKS: Mapping[BlockKind, BlockRule] = {
     "kpi": BlockRule(),
-    "table": BlockRule({"group": "column", "subtotal": "columns", "total": "columns"}),
+    "table": BlockRule({"group": "columns", "subtotal": "columns", "total": "columns"}),
     "bar": BlockRule({"x": "column", "y": "columns"}),
     "line": BlockRule({"x": "column", "y": "columns"}),
     "pie": BlockRule({"x": "column", "y": "column"}),

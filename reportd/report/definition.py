@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 ParamType = Literal["text", "int", "numeric", "bool", "date", "timestamp", "daterange", "uuid", "enum", "any"]
@@ -92,6 +93,25 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnLook:
+    """What the front matter says of every column called `name`; None where its type and values decide.
+
+    `format` is a name that `formats.named` knows, or `hidden`; `total` is an aggregate or `none`; `warn` and `good` are
+    conditions such as `< 0.10`.
+    """
+
+    name: str
+    title: str | None = None
+    format: str | None = None
+    align: Literal["left", "right", "center"] | None = None
+    width: int | None = None
+    total: str | None = None
+    warn: str | None = None
+    good: str | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Delivering:
     """Where a report's files go, and on which condition; jobs and schedules that name targets of their own use those.
 
@@ -107,7 +127,8 @@ class Delivering:
 class DeclaredSchedule:
     """A schedule as a report's front matter declares it; `name` is the report's name, or `report-key` for one of many.
 
-    `timezone` is the schedule's own, else the report's, else None: the daemon's default holds.
+    `timezone` is the schedule's own, else the report's, else None: the daemon's default holds. `template` may be the
+    report's own or one made by SQL; `starts_at` and `ends_at` are aware.
     """
 
     name: str
@@ -116,8 +137,24 @@ class DeclaredSchedule:
     params: Mapping[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ()
     deliver: tuple[str, ...] = ()
-    misfire: Literal["skip", "last"] = "last"
+    template: str | None = None
+    misfire: Literal["skip", "last", "all"] = "last"
+    overlap: Literal["allow", "skip", "queue"] = "allow"
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
     is_active: bool = True
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTemplate:
+    """Preset params and output of a report under a name of their own; jobs and schedules that name it may say more."""
+
+    name: str
+    title: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    formats: tuple[str, ...] = ()
+    deliver: tuple[str, ...] = ()
     line: int = 0
 
 
@@ -131,6 +168,7 @@ class Report:
     blocks: tuple[Block, ...]
     params: tuple[Param, ...] = ()
     schedules: tuple[DeclaredSchedule, ...] = ()
+    templates: tuple[DeclaredTemplate, ...] = ()
     subtitle: str | None = None
     description: str | None = None
     author: str | None = None
@@ -145,3 +183,4 @@ class Report:
     max_rows: int | None = None
     code: Code | None = None
     deliver: Delivering | None = None
+    columns: Mapping[str, ColumnLook] = field(default_factory=dict)

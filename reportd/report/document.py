@@ -15,6 +15,9 @@ FormatKind = Literal[
     "text", "integer", "number", "percent", "date", "time", "datetime", "boolean", "link", "identifier"
 ]
 Align = Literal["left", "right", "center"]
+Mark = Literal["warn", "good"]
+Aggregate = Literal["sum", "avg", "min", "max", "count", "given"]
+"""How a column adds up; `given`: it was computed elsewhere, and no sheet could compute it from the cells."""
 PIE_SLICES_MAX = 6
 """More parts of a whole can't be told apart by colour or angle."""
 
@@ -24,12 +27,23 @@ class Format:
     """How a column's values are shown, in every output alike.
 
     `identifier` is a number without separators or total (ids, years, phone numbers). `percent` values are fractions.
-    `decimals` holds for number and percent; `timezone` (IANA) for datetime columns made from timestamptz, else None.
+    `decimals` holds for number and percent; `unit` is a currency sign that stands with every number;
+    `timezone` (IANA) for datetime columns made from timestamptz, else None.
     """
 
     kind: FormatKind
     decimals: int = 0
     timezone: str | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Cells whose value stands in `operator` (`< <= > >= = !=`) to `operand` have `mark`."""
+
+    mark: Mark
+    operator: str
+    operand: Decimal | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +51,8 @@ class Column:
     """One column of a table or chart.
 
     `index` is the position in the spooled row; `type` is the Postgres type's name (`numeric`, `int8`, `text[]`);
-    `total` is the exact sum over all rows where the column is summed, else None; `width` is the natural width in
+    `total` is the exact sum over all rows where the column is summed, else None (`aggregate` says if it is something
+    else than a sum); `hidden` columns stand in the data formats alone; `width` is the natural width in
     characters of the formatted values and the title (the 98th percentile of a sample for text).
     """
 
@@ -50,6 +65,9 @@ class Column:
     width: int
     total: Decimal | None = None
     nulls: int = 0
+    aggregate: Aggregate = "sum"
+    conditions: tuple[Condition, ...] = ()
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +122,21 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table over spooled rows. A change of `group` starts a new group, in which the `subtotal` columns are summed."""
+    """A table over spooled rows. A change in one of `groups`, the widest first, starts a new group, in which the
+    `subtotal` columns are summed.
+    """
 
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: Rows
-    group: Column | None = None
+    groups: tuple[Column, ...] = ()
     subtotal: tuple[Column, ...] = ()
+
+    @property
+    def group(self) -> Column | None:
+        """The column of the widest groups."""
+        return self.groups[0] if self.groups else None
 
     @property
     def totals(self) -> bool:

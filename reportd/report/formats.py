@@ -8,14 +8,14 @@ shown as such, never an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from reportd.report.document import Align, Format
-from reportd.report.locales import Locale, locale_of
+from reportd.report.locales import NO_BREAK_SPACE, Locale, locale_of
 
 Value = int | Decimal | date | datetime | time | bool | str | None
 
@@ -89,6 +89,47 @@ def format_for(name: str, type_name: str, *, timezone: str | None = None) -> For
     return Format("identifier") if _IDENTIFIER.match(name) else Format("text")
 
 
+_CURRENCIES = {"eur": "€", "usd": "$", "gbp": "£", "chf": "CHF", "jpy": "¥"}
+_NAMED: Mapping[str, Format] = {
+    "int": Format("integer"),
+    "id": Format("identifier"),
+    "text": Format("text"),
+    "link": Format("link"),
+    "date": Format("date"),
+    "datetime": Format("datetime"),
+    "time": Format("time"),
+    "bool": Format("boolean"),
+    **{f"num{n}": Format("number", decimals=n) for n in range(7)},
+    **{f"pct{n}": Format("percent", decimals=n) for n in range(5)},
+    **{f"{code}{n}": Format("number", decimals=n, unit=sign) for code, sign in _CURRENCIES.items() for n in (0, 2)},
+}
+FORMAT_NAMES = (*_NAMED, "hidden")
+"""What `format = "…"` may say; `hidden` is no format but leaves a column to the data formats."""
+
+
+def named(name: str) -> Format | None:
+    """The format that an author calls `name`, such as `eur0`, `pct1` or `date`; None: there is none."""
+    return _NAMED.get(name)
+
+
+def fits(format: Format, type_name: str) -> bool:
+    """Whether values of a Postgres type can be shown in `format`."""
+    kind = canonical(type_name)
+    match format.kind:
+        case "integer" | "number" | "percent":
+            return kind in _INTEGERS or kind in _DECIMALS
+        case "date":
+            return kind == "date" or kind in _TIMESTAMPS
+        case "datetime":
+            return kind in _TIMESTAMPS
+        case "time":
+            return kind in _TIMES
+        case "boolean":
+            return kind == "boolean"
+        case _:
+            return True
+
+
 def title_of(name: str) -> str:
     """A heading made of a name: `avg_order` → `Avg order`, `cost_eur` → `Cost (EUR)`; a label stays as written."""
     if name != name.lower() or " " in name:
@@ -159,7 +200,7 @@ def excel_number_format(format: Format, locale: str) -> str:
         case "integer":
             return _signed("#,##0")
         case "number":
-            return _signed("#,##0" + _fraction(format.decimals))
+            return _signed(_with_unit("#,##0" + _fraction(format.decimals), format.unit, habits, quote='"'))
         case "percent":
             gap = f'"{habits.percent}"' if habits.percent else ""
             return _signed(f"0{_fraction(format.decimals)}{gap}%")
@@ -175,6 +216,16 @@ def excel_number_format(format: Format, locale: str) -> str:
             return "General"
         case "text" | "link":
             return "@"
+
+
+def _with_unit(number: str, unit: str, habits: Locale, *, quote: str = "") -> str:
+    """`€1,234` where English is written, `1.234 €` elsewhere; a code of letters always stands apart."""
+    if not unit:
+        return number
+    sign = f"{quote}{unit}{quote}"
+    if habits.language in ("en", "nl"):
+        return f"{sign}{NO_BREAK_SPACE}{number}" if unit.isalpha() else f"{sign}{number}"
+    return f"{number}{NO_BREAK_SPACE}{sign}"
 
 
 def _fraction(decimals: int) -> str:
@@ -194,7 +245,7 @@ def _shower(format: Format, habits: Locale) -> Callable[[str], str]:
         case "integer" | "number" | "percent":
             return _number_shower(format, habits)
         case "date":
-            return _date_shower(habits)
+            return _date_shower(habits, format.timezone)
         case "datetime":
             return _datetime_shower(habits, format.timezone)
         case "time":
@@ -213,6 +264,7 @@ def _number_shower(format: Format, habits: Locale) -> Callable[[str], str]:
     step = Decimal(1).scaleb(-decimals)
     sign = f"{habits.percent}%" if percent else ""
     group, point = habits.group, habits.decimal
+    with_unit = partial(_with_unit, unit=format.unit, habits=habits)
 
     def show(raw: str) -> str:
         value = _decimal(raw)
@@ -227,13 +279,17 @@ def _number_shower(format: Format, habits: Locale) -> Callable[[str], str]:
         if group != "," or point != ".":
             whole, _, fraction = digits.partition(".")
             digits = whole.replace(",", group) + (point + fraction if fraction else "")
-        return f"{MINUS if value < 0 else ''}{digits}{sign}"
+        return f"{MINUS if value < 0 else ''}{with_unit(digits)}{sign}"
 
     return show
 
 
-def _date_shower(habits: Locale) -> Callable[[str], str]:
+def _date_shower(habits: Locale, timezone: str | None = None) -> Callable[[str], str]:
+    zone = ZoneInfo(timezone) if timezone else None
+
     def show(raw: str) -> str:
+        if len(raw) > 10 and not isinstance(moment := _timestamp(raw), str):  # the day of a timestamp
+            raw = (moment.astimezone(zone) if zone and moment.tzinfo else moment).date().isoformat()
         if len(raw) != 10 or raw[4] != "-":
             return _show_special(raw)
         return _day(raw[:4], raw[5:7], raw[8:], habits)

@@ -274,8 +274,10 @@ def writer_for(column: Column, letter: str, style: int, *, plain: int) -> CellWr
         case "integer" | "number" | "percent" | "identifier" if kind in _NUMERIC:
             decimals = column.format.decimals + (2 if column.format.kind == "percent" else 0)
             return NumberWriter(letter, style, decimals=decimals, binary=kind in ("real", "double precision"))
-        case "date":
+        case "date" if kind == "date":
             return DateWriter(letter, style)
+        case "date":
+            return MomentWriter(letter, style, timezone=column.format.timezone)
         case "datetime":
             return MomentWriter(letter, style, timezone=column.format.timezone)
         case "time":

@@ -79,6 +79,7 @@ class GridWriter:
     def write(self, section: Table | Data | Chart, title: str) -> Grid:
         """Add the sheets that hold `section`'s rows, the first called `title` as far as Excel allows."""
         columns = (section.columns or (section.x, *section.y)) if isinstance(section, Chart) else section.columns
+        columns = tuple(column for column in columns if not column.hidden)
         headers = unique_headers(map(_heading, columns))
         totals = isinstance(section, Table) and section.totals
         room = self._sheet_rows_max - 1 - totals
@@ -152,6 +153,9 @@ class GridWriter:
         )
         if texts:
             sheet.ignore_errors({"number_stored_as_text": texts})
+        for position, column in enumerate(columns):
+            for rule in self._styles.rules(column):
+                sheet.conditional_format(1, position, max(rows, 1), position, rule)
         if linked:
             sheet.write_url(1, 0, _PLACEHOLDER)
         self._set_up_print(sheet)
@@ -204,14 +208,18 @@ class _Foot:
     def described(self, position: int) -> dict[str, Any]:
         """The same for the table's own description, in xlsxwriter's words."""
         if self._summed(position):
-            return {"total_function": "sum" if len(self.tables) == 1 else self._formula(position)}
+            function = _FUNCTIONS[self.columns[position].aggregate][1]
+            return {"total_function": function if len(self.tables) == 1 else self._formula(position)}
         text = self._text(position)
         return {"total_string": text} if text else {}
 
     def _summed(self, position: int) -> bool:
         # A sum over cells of which some are text would change as soon as Excel computes it: then it is a text, exact.
-        total = self.columns[position].total
-        return total is not None and not self.writers[position].as_text and _fits(total)
+        column = self.columns[position]
+        if column.total is None or self.writers[position].as_text or not _fits(column.total):
+            return False
+        # Sums of parts add up, and so do counts; an average of averages is something else.
+        return column.aggregate in _FUNCTIONS and (len(self.tables) == 1 or column.aggregate in ("sum", "count"))
 
     def _text(self, position: int) -> str | None:
         total = self.columns[position].total
@@ -221,7 +229,18 @@ class _Foot:
 
     def _formula(self, position: int) -> str:
         header = self.headers[position]
-        return "+".join(f"SUBTOTAL(109,{structured(table, header)})" for table in self.tables)
+        number, _ = _FUNCTIONS[self.columns[position].aggregate]
+        return "+".join(f"SUBTOTAL({number},{structured(table, header)})" for table in self.tables)
+
+
+# What SUBTOTAL calls an aggregate, and what a table does.
+_FUNCTIONS = {
+    "sum": (109, "sum"),
+    "avg": (101, "average"),
+    "min": (105, "min"),
+    "max": (104, "max"),
+    "count": (102, "count_nums"),
+}
 
 
 def _fits(total: Decimal) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from xlsxwriter import Workbook
 
-from reportd.report.document import Column, Format
+from reportd.report.document import Column, Format, Mark
 from reportd.report.formats import MINUS, excel_number_format
+from reportd.report.looks import SIGNS
 
 FONT = "Calibri"
 # The page's own colours.
@@ -18,6 +20,7 @@ MUTED = "#56606B"
 RULE = "#D5DAE0"
 TILE = "#F2F5F9"
 PALETTE = ("#1F5C99", "#E69F3C", "#7D8794", "#9CCBE0", "#5B3A7E", "#C05A7A")
+MARKS = {"warn": "#A8330B", "good": "#0B6A4A"}
 # Lines are told apart without colour, too.
 DASHES = ("solid", "dash", "round_dot", "dash_dot", "square_dot", "long_dash")
 
@@ -71,6 +74,22 @@ class Styles:
             bold=True, num_format=self.number(column.format), **_stand(column), top=1, top_color=INK, bottom=6
         )
 
+    def rules(self, column: Column) -> list[dict[str, Any]]:
+        """The conditional formats of a data column, in xlsxwriter's words: colour, weight, and the page's own sign."""
+        number = self.number(column.format)
+        return [
+            {
+                "type": "cell",
+                "criteria": {"=": "==", "!=": "!="}.get(condition.operator, condition.operator),
+                "value": _operand(condition.operand),
+                "stop_if_true": True,
+                "format": self._book.add_format(
+                    {"bold": True, "font_color": MARKS[condition.mark], "num_format": _signed(condition.mark, number)}
+                ),
+            }
+            for condition in column.conditions
+        ]
+
     def number(self, format: Format) -> str:
         """The number format that shows what the page shows."""
         return excel_number_format(format, self._locale)
@@ -85,6 +104,17 @@ class Styles:
         words = label.replace('"', "”")[:60]
         tail = f'" {words}"' if words else ""
         return f'"▲ +"{positive}{tail};"▼ {MINUS}"{positive}{tail};{positive}{tail}'
+
+
+def _operand(operand: Decimal | str) -> float | str:
+    if isinstance(operand, Decimal):
+        return float(operand)
+    return '"' + operand.replace('"', '""') + '"'
+
+
+def _signed(mark: Mark, number: str) -> str:
+    """The number format `number` with the sign of `mark` before each of its sections."""
+    return ";".join(f'"{SIGNS[mark]}"{section}' for section in number.split(";"))
 
 
 def _stand(column: Column) -> dict[str, Any]:

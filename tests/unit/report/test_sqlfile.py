@@ -263,7 +263,7 @@ def test_a_schedule_takes_the_reports_zone_and_else_none() -> None:
         ("-- @table grop=a\nselect 1;", "1:11", 'did you mean "group"?'),
         ("-- @kpi group=a\nselect 1;", "1:9", "(it has none)"),
         ("-- @table group=a group=b\nselect 1;", "1:19", "stands twice"),
-        ("-- @table group=a,b\nselect 1;", "1:11", "takes one column, not 2"),
+        ("-- @bar x=a,b\nselect 1;", "1:9", "takes one column, not 2"),
         ("-- @bar y=a,,b\nselect 1;", "1:9", "needs a column's name"),
         ("-- @bar y=\nselect 1;", "1:8", "can't read 'y='"),
         ('-- @bar "Open\nselect 1;', "1:8", "can't read"),
