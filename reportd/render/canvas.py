@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -28,6 +29,15 @@ def dash_of(number: int) -> str:
 def width_of(text: str, *, bold: bool = False) -> float:
     """How wide `text` stands in a drawing, in points."""
     return width_em(text, bold=bold) * SIZE
+
+
+def shortened(text: str, width: float) -> str:
+    """`text`, cut with an ellipsis where it is wider than `width` points."""
+    if width_of(text) <= width:
+        return text
+    while text and width_of(text + "…") > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
 
 
 @dataclass(slots=True)
@@ -57,6 +67,22 @@ class Canvas:
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         style = f'fill="none" stroke="{color}" stroke-width="1.4" stroke-linejoin="round" stroke-linecap="round"'
         self.parts.append(f'<path class="line" d="M{path}" {style}{dashed}/>')
+
+    def slice(self, x: float, y: float, radius: float, start: float, end: float, color: str) -> None:
+        """A sector round (`x`, `y`) between two shares of a full turn, clockwise from twelve; white between two."""
+        if end - start > 1 - 1e-9:
+            self.parts.append(
+                f'<circle class="slice" cx="{_short(x)}" cy="{_short(y)}" r="{_short(radius)}" fill="{color}"/>'
+            )
+            return
+        edges = [
+            (x + radius * math.sin(2 * math.pi * turn), y - radius * math.cos(2 * math.pi * turn))
+            for turn in (start, end)
+        ]
+        (x1, y1), (x2, y2) = edges
+        arc = f"A{_short(radius)} {_short(radius)} 0 {int(end - start > 0.5)} 1 {_short(x2)} {_short(y2)}"
+        path = f"M{_short(x)} {_short(y)}L{_short(x1)} {_short(y1)}{arc}Z"
+        self.parts.append(f'<path class="slice" d="{path}" fill="{color}" stroke="#fff" stroke-width="0.8"/>')
 
     def dot(self, x: float, y: float, color: str, radius: float) -> None:
         self.parts.append(

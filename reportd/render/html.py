@@ -20,12 +20,12 @@ THEME = Path(__file__).parent / "theme"
 def html_of(view: View, *, styles: str = "") -> str:
     """`view` as a complete page; `styles` is CSS for its head. Figures must have been drawn."""
     document = view.document
-    return _template("base").render(
+    return template("base").render(
         view=view,
         lang=document.locale,
-        metadata=tuple(_metadata(document)),
+        metadata=tuple(metadata(document)),
         styles=Markup(styles),  # noqa: S704  our own rules; what comes from outside went through css_text
-        part_of=_part,
+        part_of=part_html,
     )
 
 
@@ -41,11 +41,11 @@ def style(name: str) -> str:
     return (THEME / f"{name}.css").read_text(encoding="utf-8")
 
 
-def _part(part: Part) -> Markup:
+def part_html(part: Part) -> Markup:
     if isinstance(part, Grid) and part.heights:
-        return Markup(_template("slots").render(part=part, slot=slot_class))  # noqa: S704  rendered with autoescape
+        return Markup(template("slots").render(part=part, slot=slot_class))  # noqa: S704  rendered with autoescape
     classes = _classes(part) if isinstance(part, Grid) else {}
-    return Markup(_template(part.kind).render(part=part, classes=classes))  # noqa: S704  rendered with autoescape
+    return Markup(template(part.kind).render(part=part, classes=classes))  # noqa: S704  rendered with autoescape
 
 
 def _classes(grid: Grid) -> dict[str, list[Markup]]:
@@ -81,7 +81,7 @@ def slot_css(view: View) -> str:
     return "".join(f".{slot_class(height)} {{ height: {height}pt }} " for height in sorted(heights))
 
 
-def _metadata(document: Document) -> Iterator[tuple[str, str]]:
+def metadata(document: Document) -> Iterator[tuple[str, str]]:
     """Who made what from which data: enough to make the same file again, and to check that it is the same."""
     provenance = document.provenance
     yield "generator", f"reportd {provenance.version}"
@@ -114,5 +114,5 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 @lru_cache(maxsize=8)
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
     return _environment().get_template(f"{name}.html")

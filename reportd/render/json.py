@@ -24,7 +24,7 @@ from pathlib import Path
 
 from reportd.errors import disk_error
 from reportd.render.task import RenderedFile, RenderSettings
-from reportd.report.document import Chart, Column, Document, Kpis, Section, Table
+from reportd.report.document import Chart, Column, Document, Kpis, Section, Table, Text
 from reportd.report.formats import canonical
 from reportd.spool import read
 
@@ -101,6 +101,8 @@ def _kind(section: Section) -> str:
             return section.kind
         case Table():
             return "table"
+        case Text():
+            return "text"
         case _:
             return "data"
 

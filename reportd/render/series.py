@@ -78,6 +78,8 @@ def series(chart: Chart, *, locale: str) -> Series:
 
 def _positions(chart: Chart, xs: Sequence[Value]) -> tuple[Literal["time", "number", "bands"], list[float]]:
     kind = canonical(chart.x.type)
+    if chart.kind == "pie":
+        return "bands", [float(index) for index in range(len(xs))]
     if xs and (kind == "date" or kind.startswith("timestamp")):
         if all(isinstance(x, date) for x in xs):
             return "time", [_ordinal(x) for x in xs if isinstance(x, date)]

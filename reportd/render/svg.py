@@ -7,11 +7,12 @@ for more measures a palette that survives colour-blindness and a grey printer (l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 
-from reportd.render.canvas import INK, QUIET, SIZE, Canvas, color_of, dash_of, width_of
+from reportd.render.canvas import INK, QUIET, SIZE, Canvas, color_of, dash_of, shortened, width_of
+from reportd.render.pie import draw_pie
 from reportd.render.scale import Axis, date_label, date_ticks, number_axis, number_labels, thinned
 from reportd.render.series import ROWS_MAX, Line, Series, series
 from reportd.report.document import Chart
@@ -34,6 +35,11 @@ class Drawing:
 
 def draw(chart: Chart, *, title: str, width: float, height: float, locale: str) -> Drawing:
     """`chart` as an `<svg>` of `width` by about `height` points; horizontal bars take the height that they need."""
+    drawing = _drawn(chart, title=title, width=width, height=height, locale=locale)
+    return replace(drawing, note=" ".join(filter(None, (chart.note, drawing.note))) or None)
+
+
+def _drawn(chart: Chart, *, title: str, width: float, height: float, locale: str) -> Drawing:
     habits = locale_of(locale)
     data = series(chart, locale=locale)
     values = data.values
@@ -41,6 +47,8 @@ def draw(chart: Chart, *, title: str, width: float, height: float, locale: str) 
         canvas = Canvas(width, 4 * SIZE, title)
         canvas.text(0, 2 * SIZE, habits.words["no values"])
         return Drawing(canvas.svg())
+    if chart.kind == "pie":
+        return Drawing(_pie(data, title, width=width, height=height, locale=habits))
     format = chart.y[0].format
     low, high = (display_number(Decimal(repr(value)), format, locale) for value in (min(values), max(values)))
     alt = habits.words["alt"].format(title=title, count=len(values), low=low, high=high)
@@ -221,7 +229,7 @@ def _rows(data: Series, alt: str, *, width: float, locale: Locale) -> Drawing:
     lines = [Line(line.column, line.values[:shown]) for line in data.lines]
     thick = 8.5 if len(lines) == 1 else 6.0
     row = max(thick * len(lines) + 5, SIZE * 1.6)
-    names = [_shortened(label, width * 0.34) for label in data.labels[:shown]]
+    names = [shortened(label, width * 0.34) for label in data.labels[:shown]]
     values = [value for line in lines for value in line.values if value is not None] or [0.0]
     figures = max(width_of(_value(line, value, locale)) for line in lines for value in line.values if value is not None)
     left = max(map(width_of, names)) + 7 + (figures + 4 if min(values) < 0 else 0)
@@ -250,7 +258,26 @@ def _rows(data: Series, alt: str, *, width: float, locale: Locale) -> Drawing:
     return Drawing(canvas.svg(), note)
 
 
-# -- what both share
+# -- parts of a whole
+
+
+def _pie(data: Series, title: str, *, width: float, height: float, locale: Locale) -> str:
+    if not any(data.values):
+        canvas = Canvas(width, 4 * SIZE, title)
+        canvas.text(0, 2 * SIZE, locale.words["no values"])
+        return canvas.svg()
+    parts = ", ".join(
+        f"{label} {_value(line, value, locale)}"
+        for line in data.lines
+        for label, value in zip(data.labels, line.values, strict=True)
+        if value is not None
+    )
+    canvas = Canvas(width, height, locale.words["share"].format(title=title, parts=parts))
+    draw_pie(canvas, data, locale=locale)
+    return canvas.svg()
+
+
+# -- what all share
 
 
 def _legend(canvas: Canvas, lines: Sequence[Line], title: str, *, strokes: bool) -> float:
@@ -304,11 +331,3 @@ def _near_zero(values: Sequence[float]) -> bool:
     """Whether a line's axis starts at zero: not where that would press the line into the upper third."""
     low, high = min(values), max(values)
     return low <= 0 <= high or min(abs(low), abs(high)) < 0.67 * max(abs(low), abs(high))
-
-
-def _shortened(text: str, width: float) -> str:
-    if width_of(text) <= width:
-        return text
-    while text and width_of(text + "…") > width:
-        text = text[:-1]
-    return text.rstrip() + "…"

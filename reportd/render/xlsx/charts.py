@@ -14,7 +14,7 @@ from reportd import spool
 from reportd.render.xlsx.grid import Grid
 from reportd.render.xlsx.serials import Moments, day_serial
 from reportd.render.xlsx.styles import DASHES, FONT, INK, MUTED, PALETTE, RULE, Styles
-from reportd.report.document import Chart, Column, Format
+from reportd.report.document import PIE_SLICES_MAX, Chart, Column, Format
 
 HEIGHT = 300
 _CACHED_POINTS = 10_000
@@ -25,6 +25,8 @@ _LABEL_WIDTH_MAX = 14
 
 def draw(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int) -> Any:
     """The xlsxwriter chart of `chart`, bound to the cells of `grid`; `width` in pixels."""
+    if chart.kind == "pie":
+        return _pie(book, chart, grid, width=width)
     lying = chart.kind == "bar" and _is_text(chart.x) and _crowded(chart)
     drawn = book.add_chart({"type": "line" if chart.kind == "line" else "bar" if lying else "column"})
     sheet, rows = grid.sheets[0].name, grid.sheets[0].rows
@@ -67,6 +69,33 @@ def draw(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int
     drawn.set_chartarea({"border": {"none": True}})
     drawn.set_size({"width": width, "height": HEIGHT})
     drawn.show_blanks_as("gap")
+    return drawn
+
+
+def _pie(book: Workbook, chart: Chart, grid: Grid, *, width: int) -> Any:
+    """A pie whose slices carry their shares; the legend names them."""
+    drawn = book.add_chart({"type": "pie"})
+    sheet, rows = grid.sheets[0].name, max(grid.sheets[0].rows, 1)
+    points = spool.head(chart.rows.path, PIE_SLICES_MAX)
+    [measure] = chart.y
+    place, value = _position(grid, chart.x), _position(grid, measure)
+    drawn.add_series(
+        {
+            "name": [sheet, 0, value],
+            "categories": [sheet, 1, place, rows, place],
+            "values": [sheet, 1, value, rows, value],
+            "categories_data": [_category(point[chart.x.index], chart.x) for point in points],
+            "values_data": [_number(point[measure.index]) for point in points],
+            "points": [
+                {"fill": {"color": colour}, "border": {"color": "#FFFFFF"}} for colour in PALETTE[: len(points)]
+            ],
+            "data_labels": {"percentage": True, "position": "outside_end", "font": _font(9, MUTED)},
+        }
+    )
+    drawn.set_title({"name": chart.title, "overlay": False, "name_font": _font(12, INK, bold=True)})
+    drawn.set_legend({"position": "right", "font": _font(9, MUTED)})
+    drawn.set_chartarea({"border": {"none": True}})
+    drawn.set_size({"width": width, "height": HEIGHT})
     return drawn
 
 

@@ -16,7 +16,7 @@ from reportd.render.xlsx.charts import HEIGHT, draw
 from reportd.render.xlsx.grid import PAPERS, Grid, footer_of
 from reportd.render.xlsx.styles import ACCENT, MUTED, RULE, TILE, Styles
 from reportd.render.xlsx.words import words
-from reportd.report.document import Chart, Document, Kpi, Kpis
+from reportd.report.document import Chart, Document, Kpi, Kpis, Text
 from reportd.report.formats import display, display_datetime
 from reportd.report.locales import locale_of
 
@@ -48,6 +48,8 @@ class SummaryWriter:
         for section in self._document.sections:
             if isinstance(section, Kpis):
                 self._write_tiles(section)
+            elif isinstance(section, Text):
+                self._write_text(section)
         for chart, grid in charts:
             self._place(chart, grid)
         if grids:
@@ -128,6 +130,13 @@ class SummaryWriter:
             # Without a label an empty cell, which has the tile's ground all the same.
             sheet.write(self._row + 2, column, tile.delta_label or None, styles.of(**small))
 
+    def _write_text(self, section: Text) -> None:
+        if section.title:
+            self._heading(section.title)
+        for paragraph in section.paragraphs:
+            self._paragraph(paragraph)
+        self._next()
+
     def _place(self, chart: Chart, grid: Grid) -> None:
         if not grid.rows:
             self._line(f"{chart.title}: {locale_of(self._document.locale).words['no rows']}", font_color=MUTED)
@@ -135,7 +144,10 @@ class SummaryWriter:
             return
         drawn = draw(self._book, chart, grid, self._styles, width=_PIXELS)
         self._sheet.insert_chart(self._row, _FIRST, drawn, {"object_position": 2, "description": chart.title})
-        self._next(ceil(HEIGHT / _LINE_PIXELS) + 1)
+        self._next(ceil(HEIGHT / _LINE_PIXELS))
+        if chart.note:
+            self._paragraph(chart.note, italic=True, font_color=MUTED)
+        self._next()
 
     def _write_contents(self, grids: Sequence[Grid]) -> None:
         styles, empty = self._styles, locale_of(self._document.locale).words["no rows"]

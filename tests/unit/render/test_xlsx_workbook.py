@@ -16,7 +16,7 @@ import pytest
 from reportd.errors import StoreFull
 from reportd.render.task import RenderSettings
 from reportd.render.xlsx import XLSX
-from reportd.report.document import Chart, Column, Document, Format, Kpi, Kpis, Section
+from reportd.report.document import Chart, Column, Document, Format, Kpi, Kpis, Section, Text
 from tests.unit.render.sheets import column, column_of, data, document, opened, rendered, spooled, table
 
 COLUMNS = [column("region"), column("qty", "integer", total="6"), column("amount", "numeric", total="30.75")]
@@ -208,6 +208,28 @@ def test_a_charts_shape_follows_its_axis(tmp_path: Path, kind: Any, x: Column, x
     path = rendered(document(chart(tmp_path, kind, xs=xs, x=x)), tmp_path)
     with ZipFile(path) as package:
         assert tag in package.read("xl/charts/chart1.xml").decode()
+
+
+def test_a_pie_is_native_with_shares_and_a_colour_for_each_part(tmp_path: Path) -> None:
+    path = rendered(document(chart(tmp_path, "pie", xs=["a", "b", "c"])), tmp_path)
+    with ZipFile(path) as package:
+        drawn = package.read("xl/charts/chart1.xml").decode()
+    assert "<c:pieChart>" in drawn
+    assert '<c:showPercent val="1"/>' in drawn
+    assert [drawn.count(f'<a:srgbClr val="{colour}"/>') for colour in ("1F5C99", "E69F3C", "7D8794")] == [1, 1, 1]
+    assert "$A$2:$A$4" in drawn
+    assert "$B$2:$B$4" in drawn
+
+
+def test_prose_and_the_note_of_a_chart_stand_on_the_summary(tmp_path: Path) -> None:
+    noted = replace(chart(tmp_path), note="Too many parts.")
+    book = opened(document(Text("words", "In short", ("First.", "Second.")), noted), tmp_path)
+    assert [text for text in said(book) if text in ("In short", "First.", "Second.", "Too many parts.")] == [
+        "In short",
+        "First.",
+        "Second.",
+        "Too many parts.",
+    ]
 
 
 def test_charts_without_rows_are_said_not_drawn(tmp_path: Path) -> None:
