@@ -121,8 +121,9 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
     pruner = Pruner(pool=pool, spool=parts.spool, store=parts.store, orphan_age_s=storage.orphan_age_s)
     crew: list[tuple[float, Step]] = [(min(2.0, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
     if "scheduler" in worker.roles:
-        scheduler = Scheduler(pool=pool, interval_s=config.schedules.interval_s)
-        crew.append((config.schedules.interval_s, scheduler.step))
+        plans = config.schedules
+        scheduler = Scheduler(pool=pool, interval_s=plans.interval_s, catch_up_max=plans.catch_up_max)
+        crew.append((plans.interval_s, scheduler.step))
     return crew
 
 

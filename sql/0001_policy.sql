@@ -95,8 +95,12 @@ create table reportd.templates (
   params jsonb not null default '{}' check (jsonb_typeof(params) = 'object'),
   formats text[],
   deliver jsonb not null default '[]' check (jsonb_typeof(deliver) = 'array'),
+  declared_in text collate "C",
+  declared_hash text,
+  worker bigint,
   created_at timestamptz not null default clock_timestamp(),
-  updated_at timestamptz not null default clock_timestamp()
+  updated_at timestamptz not null default clock_timestamp(),
+  retired_at timestamptz
 );
 comment on table reportd.templates is 'A report with preset params and output. Jobs and schedules name one; what they say themselves wins.';
 comment on column reportd.templates.name is 'What jobs.template and schedules.template name.';
@@ -105,5 +109,9 @@ comment on column reportd.templates.title is 'For people.';
 comment on column reportd.templates.params is 'Preset params; a job''s own are merged over them, key by key.';
 comment on column reportd.templates.formats is 'Formats for jobs that ask for none.';
 comment on column reportd.templates.deliver is 'Targets for jobs that name none.';
+comment on column reportd.templates.declared_in is 'The report whose front matter declares it; NULL: a row made by SQL.';
+comment on column reportd.templates.declared_hash is 'Names the declaration''s version.';
+comment on column reportd.templates.worker is 'The daemon that declared it; one that started earlier does not overwrite it.';
 comment on column reportd.templates.created_at is 'When it was made.';
 comment on column reportd.templates.updated_at is 'When it last changed.';
+comment on column reportd.templates.retired_at is 'Since when its report no longer declares it; jobs that name it are refused.';

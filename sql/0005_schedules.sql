@@ -23,6 +23,7 @@ create table reportd.schedules (
   ends_at timestamptz,
   planned_at timestamptz,
   next_run_at timestamptz,
+  waiting_slot timestamptz,
   last_run_at timestamptz,
   last_job_id bigint,
   run_count bigint not null default 0 check (run_count >= 0),
@@ -58,12 +59,13 @@ comment on column reportd.schedules.department is 'jobs.department of what is or
 comment on column reportd.schedules.tenant is 'jobs.tenant of what is ordered.';
 comment on column reportd.schedules.is_active is 'False: switched off by whoever declared it.';
 comment on column reportd.schedules.is_paused is 'True: held by an operator; a new version of the file leaves it alone.';
-comment on column reportd.schedules.misfire is 'Ticks missed while no daemon ran: skip all, run the last one, or run all.';
-comment on column reportd.schedules.overlap is 'While its former job is unfinished: allow, skip the tick, or queue behind it.';
+comment on column reportd.schedules.misfire is 'Ticks missed while no daemon ran: skip all, run the last one, or run all (the newest schedules.catch_up_max of them).';
+comment on column reportd.schedules.overlap is 'While its former job is unfinished: allow a second one, skip the tick, or queue behind it (one tick at most; further ones are skipped).';
 comment on column reportd.schedules.starts_at is 'No tick before.';
 comment on column reportd.schedules.ends_at is 'No tick at or after.';
 comment on column reportd.schedules.planned_at is 'When next_run_at was worked out; NULL: it is to be. Written by reportd.';
 comment on column reportd.schedules.next_run_at is 'The next tick; NULL: none is left, or not planned yet. Written by reportd.';
+comment on column reportd.schedules.waiting_slot is 'With overlap queue: the one tick that waits for the former job to end. Written by reportd.';
 comment on column reportd.schedules.last_run_at is 'When it last ordered a job. Written by reportd.';
 comment on column reportd.schedules.last_job_id is 'The job that it last ordered. Written by reportd.';
 comment on column reportd.schedules.run_count is 'Jobs that it has ordered. Written by reportd.';

@@ -271,9 +271,14 @@ begin
     if new.deliver is null then new.deliver := '[]'; end if;
 
     if new.template is not null then
-      select t.kind, t.params, t.formats, t.deliver into preset from reportd.templates t where t.name = new.template;
+      select t.kind, t.params, t.formats, t.deliver, t.retired_at into preset from reportd.templates t where t.name = new.template;
       if not found then
-        wrong := reportd.not_among('template', new.template, 'templates', array(select t.name::text from reportd.templates t order by 1));
+        wrong := reportd.not_among('template', new.template, 'templates',
+          array(select t.name::text from reportd.templates t where t.retired_at is null order by 1));
+        exit checks;
+      elsif preset.retired_at is not null then
+        wrong := array['template', format('%s was retired at %s', to_json(new.template), preset.retired_at),
+          'Start a daemon whose reports declare it, or use another template.'];
         exit checks;
       elsif new.kind <> preset.kind then
         wrong := array['kind', format('%s is not the kind of template %s', to_json(new.kind), to_json(new.template)),
@@ -430,6 +435,12 @@ begin
     new.planned_at := null;
     new.next_run_at := null;
     new.updated_at := clock_timestamp();
+  end if;
+  if new.waiting_slot is not null and (new.retired_at is not null or not new.is_active) then
+    insert into reportd.occurrences (schedule_id, slot, outcome, reason)
+    values (new.id, new.waiting_slot, 'skipped', case when new.retired_at is null then 'switched off' else 'retired' end || ' while it waited')
+    on conflict do nothing;
+    new.waiting_slot := null;
   end if;
   return new;
 end $$;

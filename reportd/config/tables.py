@@ -197,6 +197,9 @@ class Schedules(Table):
     """How schedules are kept; worker.roles says by whom."""
 
     interval_s: Seconds = Field(default=15.0, description="Longest wait before it looks for new and changed schedules.")
+    catch_up_max: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=100, description='Missed ticks of one schedule that run afterwards, where it says misfire = "all".'
+    )
 
 
 class Log(Table):

@@ -21,7 +21,11 @@ QUERIES = queries.load("schedules")
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRow:
-    """One plan. `planned_at` None: `next_run_at` is still to be worked out; `busy`: its last job is unfinished."""
+    """One plan.
+
+    `planned_at` None: `next_run_at` is still to be worked out; `waiting_slot` is the tick that overlap `queue` holds
+    back; `busy`: its last job is unfinished.
+    """
 
     id: int
     name: str
@@ -40,6 +44,7 @@ class ScheduleRow:
     ends_at: datetime | None
     planned_at: datetime | None
     next_run_at: datetime | None
+    waiting_slot: datetime | None
     last_run_at: datetime | None
     last_job_id: int | None
     run_count: int
@@ -63,7 +68,10 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What `declare` did, by name; `taken` are names that a plan made by SQL has: those declarations have no effect."""
+    """What `declare` did, by name; `taken` are names that another has already: those declarations have no effect.
+
+    The other is a row made by SQL, or a report of this very list.
+    """
 
     changed: Sequence[str]
     retired: Sequence[str]
@@ -83,13 +91,24 @@ async def declare(
     Plans that such a report no longer declares are retired; other reports' are left alone, and so is a row that a later
     started daemon wrote. `timezone` holds where a declaration names none. An operator's pause stays.
     """
-    rows = [_declaration(kind, schedule, timezone) for kind, schedules in declared.items() for schedule in schedules]
-    names = [row["name"] for row in rows]
+    rows: dict[str, dict[str, Any]] = {}
+    twice: list[str] = []
+    for kind, schedules in declared.items():
+        for schedule in schedules:
+            if schedule.name in rows:
+                twice.append(schedule.name)
+            else:
+                rows[schedule.name] = _declaration(kind, schedule, timezone)
+    names = list(rows)
     async with conn.transaction():
-        changed = await QUERIES["declare"].rows(conn, worker=worker, schedules=rows)
+        changed = await QUERIES["declare"].rows(conn, worker=worker, schedules=list(rows.values()))
         retired = await QUERIES["retire"].rows(conn, worker=worker, kinds=list(declared), names=names)
         taken = await QUERIES["taken"].rows(conn, names=names)
-    return Declared(*([row["name"] for row in found] for found in (changed, retired, taken)))
+    return Declared(
+        changed=[row["name"] for row in changed],
+        retired=[row["name"] for row in retired],
+        taken=[*twice, *(row["name"] for row in taken)],
+    )
 
 
 async def due(conn: Connection) -> ScheduleRow | None:
@@ -110,14 +129,14 @@ async def plan(
     await QUERIES["plan"].rows(conn, id=id, next_run_at=next_run_at, error=None if error is None else dict(error))
 
 
-async def fire(conn: Connection, *, id: int, slot: datetime, next_run_at: datetime | None) -> int | None:
-    """Order the job of `slot` and move on to `next_run_at`; the job's id, or None when the slot was settled before.
+async def fire(conn: Connection, *, id: int, slot: datetime) -> int | None:
+    """Order the job of `slot`; the job's id, or None when the slot was settled before. `plan` moves on from it.
 
     Errors: Refused when the job is; nothing is written then, and the caller's transaction goes on.
     """
     try:
         async with conn.transaction():
-            return cast("int | None", await QUERIES["fire"].value(conn, id=id, slot=slot, next_run_at=next_run_at))
+            return cast("int | None", await QUERIES["fire"].value(conn, id=id, slot=slot))
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
         message = " ".join(filter(None, (str(error.args[0]), error.hint)))
         raise Refused(message, sqlstate=error.sqlstate, hint=error.hint) from error
@@ -126,8 +145,13 @@ async def fire(conn: Connection, *, id: int, slot: datetime, next_run_at: dateti
 async def miss(
     conn: Connection, *, id: int, slot: datetime, outcome: Literal["skipped", "merged", "missed"], reason: str
 ) -> None:
-    """Note a tick that orders nothing. `plan` or `fire` moves on from it."""
+    """Note a tick that orders nothing. `plan` moves on from it."""
     await QUERIES["miss"].rows(conn, id=id, slot=slot, outcome=outcome, reason=reason)
+
+
+async def wait(conn: Connection, *, id: int, slot: datetime | None) -> None:
+    """Hold one tick back until the former job has ended; None: it is settled. `plan` moves on from it."""
+    await QUERIES["wait"].rows(conn, id=id, slot=slot)
 
 
 async def occurrences(conn: Connection, *, id: int, limit: int) -> list[Occurrence]:
@@ -165,7 +189,11 @@ def _declaration(kind: str, schedule: DeclaredSchedule, timezone: str) -> dict[s
         "params": dict(schedule.params),
         "formats": list(schedule.formats) or None,
         "deliver": list(schedule.deliver),
+        "template": schedule.template,
         "misfire": schedule.misfire,
+        "overlap": schedule.overlap,
+        "starts_at": schedule.starts_at and schedule.starts_at.isoformat(),
+        "ends_at": schedule.ends_at and schedule.ends_at.isoformat(),
         "is_active": schedule.is_active,
     }
     digest = hashlib.sha256(json.dumps(row, sort_keys=True).encode())

@@ -7,16 +7,19 @@ select clock_timestamp();
 
 -- name: declare(worker, schedules)
 -- Write what changed of the plans that reports declare; a row of a daemon that started later is left alone.
-insert into reportd.schedules (name, kind, cron, timezone, params, formats, deliver, misfire, is_active, source, declared_in, declared_hash, worker)
-select name, declared_in, cron, timezone, params, formats, deliver, misfire, is_active, 'file', declared_in, declared_hash, :worker
+insert into reportd.schedules (name, kind, template, cron, timezone, params, formats, deliver, misfire, overlap, starts_at, ends_at,
+  is_active, source, declared_in, declared_hash, worker)
+select name, declared_in, template, cron, timezone, params, formats, deliver, misfire, overlap, starts_at, ends_at, is_active, 'file',
+  declared_in, declared_hash, :worker
 from jsonb_to_recordset(:schedules) as declared (
-  name text, declared_in text, cron text, timezone text, params jsonb, formats text[], deliver jsonb, misfire text,
-  is_active boolean, declared_hash text
+  name text, declared_in text, template text, cron text, timezone text, params jsonb, formats text[], deliver jsonb, misfire text,
+  overlap text, starts_at timestamptz, ends_at timestamptz, is_active boolean, declared_hash text
 )
 order by name
 on conflict (name) do update
-set kind = excluded.kind, cron = excluded.cron, timezone = excluded.timezone, params = excluded.params,
-    formats = excluded.formats, deliver = excluded.deliver, misfire = excluded.misfire, is_active = excluded.is_active,
+set kind = excluded.kind, template = excluded.template, cron = excluded.cron, timezone = excluded.timezone,
+    params = excluded.params, formats = excluded.formats, deliver = excluded.deliver, misfire = excluded.misfire,
+    overlap = excluded.overlap, starts_at = excluded.starts_at, ends_at = excluded.ends_at, is_active = excluded.is_active,
     declared_in = excluded.declared_in, declared_hash = excluded.declared_hash, worker = excluded.worker,
     updated_at = clock_timestamp(), retired_at = null
 where schedules.source = 'file' and coalesce(schedules.worker, 0) <= excluded.worker
@@ -29,9 +32,9 @@ returning name;
 select name from reportd.schedules where name = any (:names) and source = 'sql' order by name;
 
 -- name: retire(worker, kinds, names)
--- Plans that these reports no longer declare.
+-- Plans that these reports no longer declare; signed, so that an older daemon does not bring them back.
 update reportd.schedules
-set retired_at = clock_timestamp()
+set retired_at = clock_timestamp(), worker = :worker
 where source = 'file' and declared_in = any (:kinds) and name <> all (:names) and retired_at is null
   and coalesce(worker, 0) <= :worker
 returning name;
@@ -39,17 +42,22 @@ returning name;
 -- name: due()
 -- One plan that has to be worked out or whose tick is due, locked; plans that another scheduler has are skipped.
 select id, name, kind, template, cron, timezone, params, formats, deliver, misfire, overlap, is_active, is_paused, starts_at,
-  ends_at, planned_at, next_run_at, last_run_at, last_job_id, run_count, error, error_count, source, retired_at,
+  ends_at, planned_at, next_run_at, waiting_slot, last_run_at, last_job_id, run_count, error, error_count, source, retired_at,
   exists (select from reportd.jobs where jobs.id = last_job_id and jobs.outcome is null) as busy
 from reportd.schedules
-where is_active and not is_paused and retired_at is null and (planned_at is null or next_run_at <= clock_timestamp())
+where is_active and not is_paused and retired_at is null
+  and (
+    planned_at is null or next_run_at <= clock_timestamp()
+    or (waiting_slot is not null and not exists (select from reportd.jobs where jobs.id = last_job_id and jobs.outcome is null))
+  )
 order by next_run_at nulls first, id
 limit 1
 for update of schedules skip locked;
 
 -- name: next_due()
--- The next tick of all.
-select min(next_run_at) from reportd.schedules where is_active and not is_paused and retired_at is null;
+-- The next tick of all; one that waits for a job to end is looked after every two seconds.
+select min(least(next_run_at, case when waiting_slot is not null then clock_timestamp() + interval '2 seconds' end))
+from reportd.schedules where is_active and not is_paused and retired_at is null;
 
 -- name: plan(id, next_run_at, error)
 -- The next tick is known, or why there is none.
@@ -58,7 +66,7 @@ set planned_at = clock_timestamp(), next_run_at = :next_run_at, error = :error,
     error_count = error_count + case when :error::jsonb is null then 0 else 1 end
 where id = :id;
 
--- name: fire(id, slot, next_run_at)
+-- name: fire(id, slot)
 -- A tick: its job, its row in the ledger, and the plan's counters. No job when the slot has been settled before.
 with tick as (
   insert into reportd.jobs (kind, template, params, formats, deliver, queue, priority, requested_by, department, tenant, schedule_id, slot)
@@ -72,13 +80,14 @@ settled as (
   select :id, :slot, 'ran', tick.id from tick
 )
 update reportd.schedules
-set planned_at = clock_timestamp(), next_run_at = :next_run_at, error = null,
-    last_run_at = case when tick.id is null then last_run_at else clock_timestamp() end,
-    last_job_id = coalesce(tick.id, last_job_id),
-    run_count = run_count + case when tick.id is null then 0 else 1 end
-from (select 1) as always left join tick on true
+set last_run_at = clock_timestamp(), last_job_id = tick.id, run_count = run_count + 1
+from tick
 where schedules.id = :id
 returning tick.id;
+
+-- name: wait(id, slot)
+-- The tick that waits for the former job to end; NULL: none does any more.
+update reportd.schedules set waiting_slot = :slot where id = :id;
 
 -- name: miss(id, slot, outcome, reason)
 -- A tick that orders nothing, in the ledger.
@@ -93,7 +102,7 @@ select slot, outcome, reason, job_id, at from reportd.occurrences where schedule
 -- name: list_()
 -- All plans by name.
 select id, name, kind, template, cron, timezone, params, formats, deliver, misfire, overlap, is_active, is_paused, starts_at,
-  ends_at, planned_at, next_run_at, last_run_at, last_job_id, run_count, error, error_count, source, retired_at,
+  ends_at, planned_at, next_run_at, waiting_slot, last_run_at, last_job_id, run_count, error, error_count, source, retired_at,
   exists (select from reportd.jobs where jobs.id = last_job_id and jobs.outcome is null) as busy
 from reportd.schedules order by name;
 

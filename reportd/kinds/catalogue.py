@@ -12,11 +12,11 @@ from pathlib import Path
 import structlog
 
 from reportd import fetch, plugins
-from reportd.db import kinds, schedules
+from reportd.db import kinds, schedules, templates
 from reportd.db.kinds import KindRow
 from reportd.db.pool import Pool
 from reportd.db.session import session
-from reportd.errors import ReportdError
+from reportd.errors import DatabaseUnavailable, LimitExceeded, QueryInterrupted, ReportdError
 from reportd.job import storable
 from reportd.kinds.kind import Kind
 from reportd.kinds.report import BrokenKind, ReportKind
@@ -52,13 +52,22 @@ async def announce(
     declared = {report.name: report.schedules for report in loaded if isinstance(report, Report)}
     async with session(pool) as conn, conn.transaction():
         await kinds.upsert(conn, [*map(_row, loaded), _delivering(channels)], worker=worker)
+        presets = await templates.declare(
+            conn, {report.name: report.templates for report in loaded if isinstance(report, Report)}, worker=worker
+        )
         plans = await schedules.declare(conn, declared, worker=worker, timezone=timezone)
+    for name in presets.changed:
+        log.info("template.declared", template=name)
+    for name in presets.retired:
+        log.info("template.retired", template=name)
+    for name in presets.taken:
+        log.warning("template.taken", template=name, hint="SQL or another report has this name; this one is ignored")
     for name in plans.changed:
         log.info("schedule.declared", schedule=name)
     for name in plans.retired:
         log.info("schedule.retired", schedule=name)
     for name in plans.taken:
-        log.warning("schedule.taken", schedule=name, hint="a plan made by SQL has this name; the report's is ignored")
+        log.warning("schedule.taken", schedule=name, hint="SQL or another report has this name; this one is ignored")
 
 
 def runnable(loaded: Sequence[Loaded], parts: Parts) -> dict[str, Kind]:
@@ -72,8 +81,13 @@ def runnable(loaded: Sequence[Loaded], parts: Parts) -> dict[str, Kind]:
 
 async def _unprepared(report: Report, source: Pool) -> ReportdError | None:
     """Why a report's queries can't be prepared, the first reason, or None."""
-    async with session(source) as conn:
-        findings = await fetch.check(conn, report)
+    try:
+        async with session(source) as conn:
+            findings = await fetch.check(conn, report)
+    except (DatabaseUnavailable, LimitExceeded, QueryInterrupted) as error:
+        # A lock or a restart says nothing about the report; its jobs will find out.
+        log.warning("report.unchecked", kind=report.name, error=error.message)
+        return None
     return next((finding.error for finding in findings), None)
 
 

@@ -7,17 +7,29 @@ from datetime import UTC, datetime
 from typing import Literal, cast
 
 from reportd.errors import ParamsError
-from reportd.report import declarations
+from reportd.report import declarations, plans
 from reportd.report.blocks import NAME
 from reportd.report.definition import FORMATS_DEFAULT, Block, Code, Param, Report, ReportSource
 from reportd.report.fault import fault
 from reportd.report.formats import title_of
 from reportd.report.frontmatter import FrontMatter, Table
+from reportd.report.looks import looks
 from reportd.report.params import check, resolve
 
 KEYS = (
     *("title", "subtitle", "description", "author", "confidentiality", "formats", "timezone", "locale", "paper"),
-    *("queue", "priority", "timeout_s", "max_rows", "params", "schedule", "schedules", "deliver"),
+    *(
+        "queue",
+        "priority",
+        "timeout_s",
+        "max_rows",
+        "params",
+        "schedule",
+        "schedules",
+        "templates",
+        "deliver",
+        "columns",
+    ),
 )
 
 
@@ -39,7 +51,8 @@ def assemble(
         source=source,
         blocks=tuple(blocks),
         params=(*declared, *_undeclared(uses, declared)),
-        schedules=declarations.schedules(front, source.name, timezone=timezone),
+        schedules=plans.schedules(front, source.name, timezone=timezone),
+        templates=plans.templates(front),
         subtitle=table.text("subtitle"),
         description=table.text("description"),
         author=table.text("author"),
@@ -53,6 +66,7 @@ def assemble(
         timeout_s=table.seconds("timeout_s"),
         max_rows=table.integer("max_rows", low=1, high=2**63 - 1),
         code=code,
+        columns=looks(front),
         deliver=declarations.delivering(front, blocks=None if code else [block.name for block in blocks]),
     )
     _check_values(front, report)
@@ -70,15 +84,26 @@ def _undeclared(uses: Iterable[tuple[str, int]], declared: Sequence[Param]) -> l
 
 
 def _check_values(front: FrontMatter, report: Report) -> None:
-    """Defaults, limits and schedules' params fit their declarations; period words are tried at any one time."""
+    """Defaults, limits, templates' and schedules' params fit their declarations; period words are tried at one time."""
     now, timezone = datetime(2026, 1, 1, tzinfo=UTC), report.timezone or "UTC"
     for param in report.params:
         try:
             check(param, now=now, timezone=timezone)
         except ParamsError as error:
             raise front.fault(("params", param.name, error.detail["key"]), error.message) from None
-    for schedule in report.schedules:
+    presets = {template.name: template.params for template in report.templates}
+    for template in report.templates:
+        # What it leaves out, the job that names it may add.
+        given = [param for param in report.params if not param.required or param.name in template.params]
         try:
-            resolve(report.params, schedule.params, now=now, timezone=schedule.timezone or timezone)
+            resolve(given, template.params, now=now, timezone=timezone)
+        except ParamsError as error:
+            raise fault(front.path, f'template "{template.name}": {error.message}', line=template.line) from None
+    for schedule in report.schedules:
+        if schedule.template is not None and schedule.template not in presets:
+            continue  # made by SQL: the database knows it
+        params = {**presets.get(schedule.template or "", {}), **schedule.params}
+        try:
+            resolve(report.params, params, now=now, timezone=schedule.timezone or timezone)
         except ParamsError as error:
             raise fault(front.path, f'schedule "{schedule.name}": {error.message}', line=schedule.line) from None

@@ -1,17 +1,14 @@
-"""Parameters and schedules as the front matter declares them."""
+"""Parameters and targets as the front matter declares them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection
 from datetime import date, datetime
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
-from reportd.errors import CronError
-from reportd.report import conditions, cron
-from reportd.report.blocks import NAME
-from reportd.report.definition import DeclaredSchedule, Delivering, Param, ParamType
-from reportd.report.fault import fault
+from reportd.report import conditions
+from reportd.report.definition import Delivering, Param, ParamType
 from reportd.report.formats import title_of
 from reportd.report.frontmatter import FrontMatter, Table
 from reportd.report.zones import zone_of
@@ -29,7 +26,6 @@ _PARAM_KEYS = (
     "many",
     "secret",
 )
-_SCHEDULE_KEYS = ("cron", "timezone", "params", "formats", "deliver", "misfire", "is_active")
 _PARAM_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,62}"
 _TYPES = tuple(name for name in get_args(ParamType) if name != "any")
 _BOUNDED = ("int", "numeric", "date", "timestamp", "daterange")
@@ -47,16 +43,6 @@ def params(front: FrontMatter) -> tuple[Param, ...]:
             if derived in names:
                 message = f'"{derived}" is given by the daterange "{param.name}" already; rename one of the two'
                 raise front.fault(["params", derived], message)
-    return found
-
-
-def schedules(front: FrontMatter, report: str, *, timezone: str | None) -> tuple[DeclaredSchedule, ...]:
-    """The schedules under `schedule` and `schedules`; `timezone` is the report's. Errors: ReportError."""
-    found = tuple(_schedule(front, keys, name, raw, timezone) for keys, name, raw in _plans(front, report))
-    names = [schedule.name for schedule in found]
-    for schedule in found:
-        if names.count(schedule.name) > 1:
-            raise fault(front.path, f'two schedules are named "{schedule.name}"', line=schedule.line)
     return found
 
 
@@ -90,7 +76,7 @@ def _param(front: FrontMatter, name: str, raw: Any) -> Param:
     if kind is None:
         raise front.fault(keys, f"params.{name}: type is missing (one of: {', '.join(_TYPES)})")
     required = table.flag("required")
-    default = _json(table.any("default"))
+    default = as_json(table.any("default"))
     if required and default is not None:
         raise table.fault("required", "a parameter with a default is never missing; drop one of the two")
     return Param(
@@ -122,7 +108,7 @@ def _choices(table: Table, kind: str) -> tuple[str, ...]:
 def _bound(table: Table, key: str, kind: str) -> Any:
     if key in table and kind not in _BOUNDED:
         raise table.fault(key, f"a {kind} has no {key}; it is for {', '.join(_BOUNDED)}")
-    return _json(table.any(key))
+    return as_json(table.any(key))
 
 
 def _pattern(table: Table, kind: str) -> str | None:
@@ -136,65 +122,6 @@ def _pattern(table: Table, kind: str) -> str | None:
     except re.error as error:
         raise table.fault("pattern", f"not a regular expression: {error}") from None
     return pattern
-
-
-def _json(value: Any) -> Any:
-    """TOML's dates as text, since parameters are JSON."""
-    if isinstance(value, list):
-        return [_json(item) for item in value]
-    return value.isoformat() if isinstance(value, date | datetime) else value
-
-
-def _plans(front: FrontMatter, report: str) -> Iterator[tuple[Sequence[str | int], str, Any]]:
-    """(where, name, table) of every schedule: the one, those of a list, those with keys."""
-    if "schedule" in front.values:
-        yield ("schedule",), report, front.values["schedule"]
-    match front.values.get("schedules", {}):
-        case list() as plans:
-            for number, plan in enumerate(plans):
-                name = plan.get("name", number + 1) if isinstance(plan, dict) else number + 1
-                yield ("schedules", number), f"{report}-{name}", _without(plan, "name")
-        case dict() as plans:
-            for key, plan in plans.items():
-                yield ("schedules", key), f"{report}-{key}", plan
-        case _:
-            raise front.fault(
-                ["schedules"], 'schedules must be tables, such as [schedules.monthly] with cron = "0 7 1 * *"'
-            )
-
-
-def _without(plan: Any, key: str) -> Any:
-    return {name: value for name, value in plan.items() if name != key} if isinstance(plan, dict) else plan
-
-
-def _schedule(
-    front: FrontMatter, keys: Sequence[str | int], name: str, raw: Any, timezone: str | None
-) -> DeclaredSchedule:
-    table = Table(front, keys, raw, _SCHEDULE_KEYS)
-    if not re.fullmatch(NAME, name):
-        raise front.fault(keys, f'"{name}" can\'t name a schedule: lower-case letters, digits, _ and -, at most 63')
-    expression = table.text("cron")
-    if expression is None:
-        raise front.fault(keys, f'{table.at}: cron is missing, such as cron = "0 7 1 * *"')
-    zone = timezone_of(table) or timezone
-    try:
-        cron.check(expression, zone or "UTC")
-    except CronError as error:
-        raise table.fault("cron", error.message) from None
-    params = table.any("params")
-    if params is not None and not isinstance(params, dict):
-        raise table.wrong("params", 'a table, such as { period = "last month" }')
-    return DeclaredSchedule(
-        name=name,
-        cron=expression,
-        timezone=zone,
-        params=cast(Mapping[str, Any], {key: _json(value) for key, value in (params or {}).items()}),
-        formats=formats_of(table) or (),
-        deliver=table.texts("deliver", allowed='a list of targets, such as ["file:sales/"]') or (),
-        misfire=cast(Literal["skip", "last"], table.text("misfire", one_of=("skip", "last")) or "last"),
-        is_active=table.flag("is_active", default=True),
-        line=front.line(*keys),
-    )
 
 
 def formats_of(table: Table) -> tuple[str, ...] | None:
@@ -211,3 +138,10 @@ def timezone_of(table: Table) -> str | None:
         except ValueError as error:
             raise table.fault("timezone", str(error)) from None
     return name
+
+
+def as_json(value: Any) -> Any:
+    """TOML's dates as text, since parameters are JSON."""
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    return value.isoformat() if isinstance(value, date | datetime) else value

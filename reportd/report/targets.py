@@ -36,9 +36,10 @@ class Declared:
 
 
 def declared(report: Report) -> list[Declared]:
-    """Every target that the report's file names: its own and its schedules'."""
+    """Every target that the report's file names: its own, its schedules' and its templates'."""
     found = [Declared(text, report.deliver.line) for text in report.deliver.to] if report.deliver else []
     found += [Declared(text, plan.line) for plan in report.schedules for text in plan.deliver]
+    found += [Declared(text, template.line) for template in report.templates for text in template.deliver]
     return found
 
 

@@ -93,6 +93,73 @@ async def test_an_older_daemon_does_not_overwrite_a_newer_ones_plan(
     assert ((await plan(conn)).cron, due.cron) == ("0 3 * * *", "0 2 * * *")
 
 
+async def test_two_versions_side_by_side_do_not_flap(conn: Connection, worker: int) -> None:
+    """The older daemon has `nightly`, the newer one `weekly` in its place; each declares again and again."""
+    newer = await register(conn)
+    weekly = dataclasses.replace(NIGHTLY, name="weekly", cron="0 2 * * 1")
+    await schedules.declare(conn, {"sales": [NIGHTLY]}, worker=worker, timezone="UTC")
+    told = await schedules.declare(conn, {"sales": [weekly]}, worker=newer, timezone="UTC")
+    assert (told.changed, told.retired) == (["weekly"], ["nightly"])
+    for id, declared in ((worker, NIGHTLY), (newer, weekly), (worker, NIGHTLY)):
+        told = await schedules.declare(conn, {"sales": [declared]}, worker=id, timezone="UTC")
+        assert (told.changed, told.retired) == ([], [])
+    assert {row.name: row.retired_at is None for row in await schedules.list_(conn)} == {
+        "nightly": False,
+        "weekly": True,
+    }
+
+
+async def test_the_first_of_two_reports_with_one_schedule_name_has_it(conn: Connection, worker: int) -> None:
+    told = await schedules.declare(conn, {"sales": [NIGHTLY], "costs": [NIGHTLY]}, worker=worker, timezone="UTC")
+    assert (told.changed, told.taken) == (["nightly"], ["nightly"])
+    assert (await plan(conn)).kind == "sales"
+
+
+async def test_every_rule_of_a_declaration_reaches_its_row(conn: Connection, worker: int) -> None:
+    rules = dataclasses.replace(
+        NIGHTLY,
+        misfire="all",
+        overlap="queue",
+        starts_at=SLOT,
+        ends_at=NEXT,
+        template="board",
+        deliver=("file:x/",),
+    )
+    await schedules.declare(conn, {"sales": [rules]}, worker=worker, timezone="UTC")
+    row = await plan(conn)
+    assert (row.misfire, row.overlap, row.starts_at, row.ends_at) == ("all", "queue", SLOT, NEXT)
+    assert (row.template, row.deliver) == ("board", ["file:x/"])
+
+
+async def test_a_tick_that_waits_is_due_when_the_former_job_has_ended(conn: Connection, due: ScheduleRow) -> None:
+    id = await schedules.fire(conn, id=due.id, slot=SLOT)
+    assert id is not None
+    await schedules.wait(conn, id=due.id, slot=NEXT)
+    await schedules.plan(conn, id=due.id, next_run_at=datetime(2099, 1, 1, tzinfo=UTC))
+    assert await schedules.due(conn) is None
+    soon = await schedules.next_due(conn)
+    assert soon is not None
+    assert soon < datetime.now(UTC) + timedelta(seconds=5)
+    await jobs.cancel(conn, id)
+    row = await schedules.due(conn)
+    assert row is not None
+    assert (row.waiting_slot, row.busy) == (NEXT, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [("retired_at = now()", "retired while it waited"), ("is_active = false", "switched off while it waited")],
+)
+async def test_a_tick_that_waits_is_skipped_with_its_plan(
+    conn: Connection, due: ScheduleRow, change: str, reason: str
+) -> None:
+    await schedules.wait(conn, id=due.id, slot=SLOT)
+    await conn.execute(f"update reportd.schedules set {change}")
+    assert (await plan(conn)).waiting_slot is None
+    (tick,) = await schedules.occurrences(conn, id=due.id, limit=9)
+    assert (tick.slot, tick.outcome, tick.reason) == (SLOT, "skipped", reason)
+
+
 async def test_a_row_made_by_sql_keeps_its_name(conn: Connection, worker: int) -> None:
     await conn.execute("insert into reportd.schedules (name, kind, cron) values ('nightly', 'noop', '* * * * *')")
     told = await schedules.declare(conn, {"sales": [NIGHTLY]}, worker=worker, timezone="UTC")
@@ -124,8 +191,9 @@ async def test_a_plan_that_another_scheduler_has_is_skipped(
 
 
 async def test_fire_orders_the_job_and_moves_on(conn: Connection, due: ScheduleRow) -> None:
-    id = await schedules.fire(conn, id=due.id, slot=SLOT, next_run_at=NEXT)
+    id = await schedules.fire(conn, id=due.id, slot=SLOT)
     assert id is not None
+    await schedules.plan(conn, id=due.id, next_run_at=NEXT)
     row = await jobs.get(conn, id)
     assert (row["kind"], row["params"], row["formats"]) == ("sales", {"period": "yesterday"}, ["pdf"])
     assert (row["schedule_id"], row["slot"]) == (due.id, SLOT)
@@ -136,8 +204,8 @@ async def test_fire_orders_the_job_and_moves_on(conn: Connection, due: ScheduleR
 
 
 async def test_a_slot_fires_once(conn: Connection, due: ScheduleRow) -> None:
-    assert await schedules.fire(conn, id=due.id, slot=SLOT, next_run_at=NEXT) is not None
-    assert await schedules.fire(conn, id=due.id, slot=SLOT, next_run_at=NEXT) is None
+    assert await schedules.fire(conn, id=due.id, slot=SLOT) is not None
+    assert await schedules.fire(conn, id=due.id, slot=SLOT) is None
     assert (await plan(conn)).run_count == 1
     assert await count(conn, "jobs") == 1
 
@@ -146,13 +214,11 @@ async def test_two_schedulers_fire_a_slot_once(conn: Connection, other: Connecti
     async def step(connection: Connection) -> int | None:
         async with connection.transaction():
             row = await schedules.due(connection)
-            return (
-                None
-                if row is None
-                else await schedules.fire(
-                    connection, id=row.id, slot=SLOT, next_run_at=datetime(2099, 1, 1, tzinfo=UTC)
-                )
-            )
+            if row is None:
+                return None
+            job = await schedules.fire(connection, id=row.id, slot=SLOT)
+            await schedules.plan(connection, id=row.id, next_run_at=datetime(2099, 1, 1, tzinfo=UTC))
+            return job
 
     fired = await asyncio.gather(step(conn), step(other))
     assert len([id for id in fired if id]) == 1
@@ -166,7 +232,7 @@ async def test_a_refused_job_writes_nothing_and_leaves_the_transaction_usable(
     await conn.execute("update reportd.schedules set params = '{\"perod\": 1}'")
     async with conn.transaction():
         with pytest.raises(Refused, match=r"params\.period: missing"):
-            await schedules.fire(conn, id=due.id, slot=SLOT, next_run_at=NEXT)
+            await schedules.fire(conn, id=due.id, slot=SLOT)
         await schedules.miss(conn, id=due.id, slot=SLOT, outcome="missed", reason="refused")
         await schedules.plan(conn, id=due.id, next_run_at=NEXT, error={"code": "refused", "message": "params"})
     row = await plan(conn)
@@ -178,7 +244,8 @@ async def test_a_refused_job_writes_nothing_and_leaves_the_transaction_usable(
 
 async def test_a_tick_that_worked_clears_the_error_and_keeps_its_count(conn: Connection, due: ScheduleRow) -> None:
     await schedules.plan(conn, id=due.id, next_run_at=SLOT, error={"code": "refused", "message": "params"})
-    await schedules.fire(conn, id=due.id, slot=SLOT, next_run_at=NEXT)
+    await schedules.fire(conn, id=due.id, slot=SLOT)
+    await schedules.plan(conn, id=due.id, next_run_at=NEXT)
     row = await plan(conn)
     assert (row.error, row.error_count) == (None, 1)
 
@@ -186,11 +253,11 @@ async def test_a_tick_that_worked_clears_the_error_and_keeps_its_count(conn: Con
 async def test_a_slot_settled_as_missed_does_not_fire(conn: Connection, due: ScheduleRow) -> None:
     for _ in range(2):
         await schedules.miss(conn, id=due.id, slot=SLOT, outcome="skipped", reason="misfire")
-    assert await schedules.fire(conn, id=due.id, slot=SLOT, next_run_at=NEXT) is None
+    assert await schedules.fire(conn, id=due.id, slot=SLOT) is None
 
 
 async def test_busy_ends_with_the_job(conn: Connection, due: ScheduleRow) -> None:
-    id = await schedules.fire(conn, id=due.id, slot=SLOT, next_run_at=NEXT)
+    id = await schedules.fire(conn, id=due.id, slot=SLOT)
     assert id is not None
     await jobs.cancel(conn, id)
     assert not (await plan(conn)).busy
@@ -248,7 +315,7 @@ async def test_a_schedule_may_order_from_a_template(conn: Connection) -> None:
     """)
     row = await schedules.due(conn)
     assert row is not None
-    id = await schedules.fire(conn, id=row.id, slot=SLOT, next_run_at=NEXT)
+    id = await schedules.fire(conn, id=row.id, slot=SLOT)
     assert id is not None
     found = await jobs.get(conn, id)
     assert (found["kind"], found["params"]) == ("sales", {"period": "last month", "limit": 9})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from reportd.errors import ReportError
@@ -237,6 +239,56 @@ def test_schedules_come_as_one_as_a_list_and_by_key() -> None:
     assert names('[[schedules]]\ncron = "@daily"\n[[schedules]]\ncron = "@daily"') == [("sales-1", 2), ("sales-2", 4)]
 
 
+def test_a_schedules_rules_and_span_are_read() -> None:
+    front = """
+[schedules.month-end]
+cron = "0 7 1 * *"
+timezone = "Europe/Vienna"
+misfire = "all"
+overlap = "queue"
+starts_at = 2026-11-01
+ends_at = 2027-01-01T00:00:00Z
+"""
+    (plan,) = report(with_front(front)).schedules
+    assert (plan.misfire, plan.overlap, plan.template) == ("all", "queue", None)
+    assert plan.starts_at == datetime(2026, 10, 31, 23, tzinfo=UTC), "midnight in Vienna"
+    assert plan.ends_at == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_templates_preset_params_and_output() -> None:
+    front = """
+params.region = { type = "text", required = true }
+params.year = { type = "int", required = true }
+[templates.north]
+title = "The north"
+params = { region = "north" }
+formats = ["pdf"]
+[schedules.yearly]
+cron = "@yearly"
+template = "north"
+params = { year = 2026 }
+"""
+    found = report(with_front(front))
+    (template,) = found.templates
+    assert (template.name, template.title, template.params) == ("north", "The north", {"region": "north"})
+    assert (template.formats, template.deliver) == (("pdf",), ())
+    assert (found.schedules[0].template, found.schedules[0].params) == ("north", {"year": 2026})
+
+
+def test_a_schedules_params_are_checked_over_its_templates() -> None:
+    front = """
+params.year = { type = "int", required = true }
+templates.board = { formats = ["pdf"] }
+schedule = { cron = "@daily", template = "TEMPLATE" }
+"""
+    assert (
+        'schedule "sales": parameter "year" is missing'
+        in failure(with_front(front.replace("TEMPLATE", "board"))).message
+    )
+    # One made by SQL may give it.
+    assert report(with_front(front.replace("TEMPLATE", "elsewhere"))).schedules[0].template == "elsewhere"
+
+
 def test_a_schedule_takes_the_reports_zone_and_else_none() -> None:
     plan = 'schedule = { cron = "@daily" }'
     assert report(with_front(plan)).schedules[0].timezone is None
@@ -355,7 +407,20 @@ def test_a_mistake_in_the_file_is_told_with_its_place(text: str, place: str, wor
         ("schedule = { formats = ['pdf'] }", "2", "schedule: cron is missing"),
         ('schedule = { cron = "0 25 * * *" }', "2", 'hour can\'t be "25" (allowed: 0-23)'),
         ('schedule = { cron = "0 7 1 * *", timezone = "Mars" }', "2", 'there is no time zone "Mars"'),
-        ('schedule = { cron = "@daily", misfire = "all" }', "2", '"all" is not skip or last'),
+        ('schedule = { cron = "@daily", misfire = "al" }', "2", 'did you mean "all"?'),
+        ('schedule = { cron = "@daily", overlap = "wait" }', "2", '"wait" is not allow, skip or queue'),
+        ('schedule = { cron = "@daily", starts_at = "soon" }', "2", "'soon' is not a time without quotes"),
+        ('schedule = { cron = "@daily", starts_at = 2026-11-01 }', "2", "write an offset: 2026-11-01T00:00:00Z"),
+        (
+            'schedule = { cron = "@daily", starts_at = 2026-11-01T00:00:00Z, ends_at = 2026-11-01T00:00:00Z }',
+            "2",
+            "it ends before it starts",
+        ),
+        ('schedule = { cron = "@daily", template = "Über" }', "2", "is not a template's name"),
+        ("templates = 5", "2", "templates must be tables"),
+        ("[templates.Board]\nparams = {}", "2", "can't name a template"),
+        ("[templates.board]\nparam = {}", "3", 'unknown key "param" in templates.board; did you mean "params"?'),
+        ("templates.board = { params = { x = 1 } }", "2", 'template "board": unknown parameter "x"'),
         ('schedule = { cron = "@daily", every = 5 }', "2", 'unknown key "every" in schedule'),
         ('schedule = { cron = "@daily", params = { x = 1 } }', "2", 'schedule "sales": unknown parameter "x"'),
         ("[schedules.Weekly]\ncron = '@weekly'", "2", "can't name a schedule"),
