@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from reportd.artifacts import DirectoryStore
-from reportd.db import artifacts, deliveries, jobs
+from reportd.db import artifacts, deliveries, jobs, queues
 from reportd.db.pool import Pool
 from reportd.db.session import session
 
@@ -35,10 +35,12 @@ class Pruner:
         self._orphan_age_s = orphan_age_s
 
     async def step(self) -> None:
-        """One round over spool, store and ledger."""
+        """One round over spool, store, ledger and running totals."""
         await self._prune_spool()
         await self._prune_store()
         await self._close_deliveries()
+        async with session(self._pool) as conn:
+            await queues.fold(conn)
 
     async def _prune_spool(self) -> None:
         found = [

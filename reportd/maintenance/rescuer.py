@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 import structlog
 
@@ -29,17 +30,21 @@ class Rescuer:
         """One look. After an outage nobody is rescued for one lease: the others were cut off as well."""
         try:
             async with session(self._pool, limit_s=10) as conn:
-                dead = [
-                    worker.id
+                dead: dict[int, datetime | None] = {
+                    worker.id: None
                     for worker in await workers.on_host(
                         conn, host=self._me.host, boot_id=self._me.boot_id, pid_namespace=self._me.pid_namespace
                     )
                     if process_start(worker.pid) != worker.process_start
-                ]
+                }
                 if time.monotonic() >= self._not_before:
-                    dead += [worker.id for worker in await workers.expired(conn)]
-                for worker in dict.fromkeys(dead):
-                    for rescued in await workers.rescue(conn, worker=worker, crashes_max=self._crashes_max):
+                    # One that renews in this moment lives: its row no longer has the lease that was seen to run out.
+                    for late in await workers.expired(conn):
+                        dead.setdefault(late.id, late.lease_until)
+                for worker, lease_until in dead.items():
+                    for rescued in await workers.rescue(
+                        conn, worker=worker, crashes_max=self._crashes_max, lease_until=lease_until
+                    ):
                         log.warning(
                             "job.rescued",
                             job=rescued.id,

@@ -34,7 +34,11 @@ class Lanes:
         self._look_at = now_s + took_s * (9 if took_s < CHEAP_S else 99)
         self._oldest = {lane: lane.oldest for lane in found if lane.oldest is not None}
         for lane in found:
+            self._used.pop(lane, None)  # the key of a dict stays the object that came first: here the news count
             self._used[lane] = now_s
+        for (lane, _), hint in self._hints.items():
+            if (oldest := self._oldest.get(lane)) is not None:
+                hint.seen(oldest)
         for lane in [lane for lane, used in self._used.items() if now_s - used > IDLE_S]:
             del self._used[lane]
             for key in [key for key in self._hints if key[0] == lane]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from reportd.db.jobs import Lane
+from reportd.db.jobs import ID_MAX, Lane, Scan
 from reportd.queue.lanes import IDLE_S, Lanes
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -45,3 +45,35 @@ def test_looks_get_rare_when_they_are_dear() -> None:
     lanes.looked([], now_s=2, took_s=0.3)
     assert not lanes.look_due(31)
     assert lanes.look_due(32)
+
+
+def test_a_job_waiting_behind_the_place_makes_the_next_claim_look_at_the_whole_lane() -> None:
+    lanes = Lanes()
+    lanes.looked([lane("a")], now_s=0, took_s=0.001)
+    hint = lanes.hint(lane("a"), "brief")
+    scan = Scan(xmin=2, xmax=2, at=NOON, last=None, full=False)
+    hint.note(scan, start=None, now_s=0, took_s=0.001)
+    hint.note(scan, start=None, now_s=0, took_s=0.001)
+    assert hint.start(1) == (NOON, ID_MAX)
+    lanes.looked([lane("a", waited_s=-1)], now_s=1, took_s=0.001)
+    assert hint.start(1) == (NOON, ID_MAX)
+    lanes.looked([lane("a", waited_s=1)], now_s=1, took_s=0.001)
+    assert hint.start(1) is None
+
+
+def test_a_job_behind_the_place_waits_while_looks_from_the_start_are_dear() -> None:
+    lanes = Lanes()
+    hint = lanes.hint(lane("a"), "brief")
+    scan = Scan(xmin=2, xmax=2, at=NOON, last=None, full=False)
+    hint.note(scan, start=None, now_s=0, took_s=0.03)
+    hint.note(scan, start=None, now_s=0, took_s=0.03)
+    lanes.looked([lane("a", waited_s=1)], now_s=1, took_s=0.03)
+    assert hint.start(1) is not None
+    assert hint.start(3.1) is None
+
+
+def test_what_the_latest_look_says_of_a_lane_holds() -> None:
+    lanes = Lanes()
+    lanes.looked([Lane("a", 0, NOON)], now_s=0, took_s=0.001)
+    lanes.looked([Lane("a", 0, NOON, wait_s=3)], now_s=1, took_s=0.001)
+    assert [known.wait_s for known in lanes.ordered()] == [3]
