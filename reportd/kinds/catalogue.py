@@ -18,6 +18,7 @@ from reportd.db.pool import Pool
 from reportd.db.session import session
 from reportd.errors import DatabaseUnavailable, LimitExceeded, QueryInterrupted, ReportdError
 from reportd.job import storable
+from reportd.kinds.installed import Installed
 from reportd.kinds.kind import Kind
 from reportd.kinds.report import BrokenKind, ReportKind
 from reportd.pipeline import Parts
@@ -43,17 +44,28 @@ async def load(directories: Sequence[Path], *, source: Pool) -> list[Loaded]:
 
 
 async def announce(
-    pool: Pool, loaded: Sequence[Loaded], *, channels: Collection[str], worker: int, timezone: str
+    pool: Pool,
+    loaded: Sequence[Loaded],
+    *,
+    installed: Sequence[Installed] = (),
+    dropped: Collection[str] = (),
+    channels: Collection[str],
+    worker: int,
+    timezone: str,
 ) -> None:
     """Write the kinds, and the schedules that reports declare, to the database in the name of `worker`.
 
-    `channels` are those that jobs may deliver by; `timezone` holds for schedules that name none.
+    `installed` are the kinds of plugins, `dropped` the names of reports that are not there any more; `channels` are those that jobs may deliver by; `timezone` holds for schedules that name none.
     """
-    declared = {report.name: report.schedules for report in loaded if isinstance(report, Report)}
+    reports = [report for report in loaded if isinstance(report, Report)]
+    declared = {name: () for name in dropped} | {report.name: report.schedules for report in reports}
     async with session(pool) as conn, conn.transaction():
-        await kinds.upsert(conn, [*map(_row, loaded), _delivering(channels)], worker=worker)
+        rows = [*map(_row, loaded), *(each.row for each in installed), _delivering(channels)]
+        await kinds.upsert(conn, rows, worker=worker)
         presets = await templates.declare(
-            conn, {report.name: report.templates for report in loaded if isinstance(report, Report)}, worker=worker
+            conn,
+            {name: () for name in dropped} | {report.name: report.templates for report in reports},
+            worker=worker,
         )
         plans = await schedules.declare(conn, declared, worker=worker, timezone=timezone)
     for name in presets.changed:

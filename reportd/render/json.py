@@ -50,8 +50,7 @@ class JSON:
                 file.writelines(_document(document))
         except OSError as error:
             raise disk_error(error, doing=f"writing {path.name}") from error
-        rows = sum(section.rows.count for section in document.sections if section.rows is not None)
-        return [RenderedFile(self.format, path.name, str(path), "application/json", rows=rows)]
+        return [RenderedFile(self.format, path.name, str(path), "application/json", rows=document.rows)]
 
 
 def _document(document: Document) -> Iterator[str]:

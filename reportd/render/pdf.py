@@ -1,5 +1,7 @@
 """The PDF renderer: a view, arranged on paper, set by WeasyPrint. Tagged (PDF/UA-1), reproducible, with our font alone.
 
+Long tables are streamed (`stream/`): WeasyPrint lays out their first page and a specimen of the others.
+
 What every document shares (parsed stylesheets, fonts known to fontconfig) is prepared once per process and survives a
 fork, so a child starts with layout. Nothing is ever fetched: not from the network, not from the disk.
 """
@@ -15,6 +17,7 @@ from reportd.errors import PdfEngineMissing
 from reportd.render.html import css_text, html_of, slot_css
 from reportd.render.layout import Page, arrange, slotted
 from reportd.render.pango import install_line
+from reportd.render.stream.survey import surveyed
 from reportd.render.svg import draw
 from reportd.render.task import RenderedFile, RenderSettings
 from reportd.render.view import Figure, Grid, Part, View, view_of
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from reportd.render.engine import Engine
 
 CHART_HEIGHT = 165.0
+LONG_FROM = 500
+"""Rows of a table from which on it is streamed: what that costs before the first row is then made up for."""
 
 
 class PDF:
@@ -37,15 +42,20 @@ class PDF:
         Errors: PdfEngineMissing where the host has no Pango; the message has the line that installs it.
         """
         engine = _engine()
-        view = view_of(document, rows_max=settings.pdf_rows_max)
-        page, view = arrange(view, paper=document.paper)
+        view = view_of(document, rows_max=settings.pdf_rows_max, long_from=LONG_FROM)
+        page, view = arrange(surveyed(view), paper=document.paper)
         view = slotted(_drawn(view, page))
         name = f"{document.provenance.report}.pdf"
         path = out / name
-        css = _page_css(view, page) + slot_css(view)
-        grids = {part.number: part for part in view.parts if isinstance(part, Grid) and part.heights}
-        pages = engine.write(html_of(view), css=css, path=path, as_of_s=int(document.as_of.timestamp()), grids=grids)
-        return [RenderedFile("pdf", name, str(path), "application/pdf", rows=_rows(document), pages=pages)]
+        css, as_of_s = _page_css(view, page), int(document.as_of.timestamp())
+        if any(isinstance(part, Grid) and part.source for part in view.parts):
+            from reportd.render.stream import book  # once Pango is known to be there
+
+            pages = book.write(engine, view, page, css=css, path=path, as_of_s=as_of_s)
+        else:
+            grids = {part.number: part for part in view.parts if isinstance(part, Grid) and part.heights}
+            pages = engine.write(html_of(view), css=css + slot_css(view), path=path, as_of_s=as_of_s, grids=grids)
+        return [RenderedFile("pdf", name, str(path), "application/pdf", rows=document.rows, pages=pages)]
 
 
 def _drawn(view: View, page: Page) -> View:
@@ -59,10 +69,6 @@ def _drawn(view: View, page: Page) -> View:
         else:
             parts.append(part)
     return replace(view, parts=tuple(parts))
-
-
-def _rows(document: Document) -> int:
-    return sum(table.rows.count for table in document.tables)
 
 
 def _page_css(view: View, page: Page) -> str:

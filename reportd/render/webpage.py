@@ -52,8 +52,7 @@ class HTML:
                 file.writelines(_page(view))
         except OSError as error:
             raise disk_error(error, doing=f"writing {path.name}") from error
-        rows = sum(table.rows.count for table in document.tables)
-        return [RenderedFile(self.format, path.name, str(path), "text/html; charset=utf-8", rows=rows)]
+        return [RenderedFile(self.format, path.name, str(path), "text/html; charset=utf-8", rows=document.rows)]
 
 
 def _page(view: View) -> Iterator[str]:

@@ -15,6 +15,7 @@ FormatKind = Literal[
     "text", "integer", "number", "percent", "date", "time", "datetime", "boolean", "link", "identifier"
 ]
 Align = Literal["left", "right", "center"]
+ChartKind = Literal["bar", "line", "area", "pie"]
 Mark = Literal["warn", "good"]
 Aggregate = Literal["sum", "avg", "min", "max", "count", "given"]
 """How a column adds up; `given`: it was computed elsewhere, and no sheet could compute it from the cells."""
@@ -111,7 +112,7 @@ class Chart:
     """
 
     name: str
-    kind: Literal["bar", "line", "pie"]
+    kind: ChartKind
     title: str
     x: Column
     y: tuple[Column, ...]
@@ -210,3 +211,8 @@ class Document:
         return tuple(s for s in self.sections if isinstance(s, Table)) + tuple(
             s for s in self.sections if isinstance(s, Data)
         )
+
+    @property
+    def rows(self) -> int:
+        """How many data rows the document has: those of its tables; tiles and charts are views of them."""
+        return sum(table.rows.count for table in self.tables)

@@ -47,14 +47,13 @@ class XLSX:
         path = out / f"{document.provenance.report}.xlsx"
         try:
             with TemporaryDirectory(dir=out) as scratch:
-                grids = _write(document, path, Path(scratch), sheet_rows_max=self._sheet_rows_max)
+                _write(document, path, Path(scratch), sheet_rows_max=self._sheet_rows_max)
         except OSError as error:
             raise disk_error(error, doing=f"writing {path.name}") from error
-        rows = sum(grid.rows for grid in grids)
-        return [RenderedFile(XLSX.format, path.name, str(path), CONTENT_TYPE, rows=rows)]
+        return [RenderedFile(XLSX.format, path.name, str(path), CONTENT_TYPE, rows=document.rows)]
 
 
-def _write(document: Document, path: Path, scratch: Path, *, sheet_rows_max: int) -> list[Grid]:
+def _write(document: Document, path: Path, scratch: Path, *, sheet_rows_max: int) -> None:
     shell = BytesIO()
     book = Workbook(shell, _OPTIONS)
     _describe(book, document)
@@ -71,7 +70,6 @@ def _write(document: Document, path: Path, scratch: Path, *, sheet_rows_max: int
     SummaryWriter(book, front, document, styles).write(grids, charts)
     book.close()
     assemble(shell, path, [sheet for grid in grids for sheet in grid.sheets])
-    return grids
 
 
 def _write_charted(document: Document, writer: GridWriter) -> dict[str, Grid]:
