@@ -139,7 +139,9 @@ class Reports(Table):
         default="en", description="How numbers and dates are written: en, en-GB, de, de-AT …"
     )
     paper: Literal["A4", "Letter"] = Field(default="A4", description="Size of a page: A4 or Letter.")
-    pdf_rows_max: Large = Field(default=2000, description="Rows of a table in a PDF; a longer one is cut, and says so.")
+    pdf_rows_max: Large = Field(
+        default=1_000_000, description="Rows of a table in a PDF; a longer one is cut, and says so."
+    )
 
 
 class Fetch(Table):

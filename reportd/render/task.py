@@ -20,7 +20,7 @@ class RenderSettings:
     locale: str = "en"
     paper: str = "A4"
     timezone: str = "UTC"
-    pdf_rows_max: int = 2000
+    pdf_rows_max: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

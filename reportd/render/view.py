@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from itertools import islice
@@ -30,6 +30,7 @@ _EXACT = Context(prec=1000)
 _BLANK = re.compile(r"[\x00-\x20\x7f]+")
 _TARGET = re.compile(r"(https?://|mailto:)\S+$", re.IGNORECASE)
 _SCHEME = re.compile(r"^(https?://(www\.)?|mailto:)|/$", re.IGNORECASE)
+_REMEMBERED_MAX = 5000
 _KEEP_ROWS = 2
 _KEEP_REACH = 6
 
@@ -121,6 +122,10 @@ class Source:
     def columns(self) -> tuple[Column, ...]:
         """The columns that the lines have a text for."""
         return _columns(self.table)
+
+    def row(self, values: Sequence[str | None]) -> Line:
+        """The line of one spooled row."""
+        return _Cells(self.columns, self.document.locale).line(values, odd=False)
 
     def lines(self) -> Iterator[Line]:
         """Every line of the table, all its columns; memory holds a few at a time."""
@@ -341,13 +346,15 @@ class _Cells:
     """Turns spooled rows into the texts of a table's columns."""
 
     def __init__(self, columns: Sequence[Column], tag: str) -> None:
-        self._columns = [(column.index, displayer(column.format, tag), _wraps(column)) for column in columns]
+        self._columns = [
+            (column.index, _Remembered(displayer(column.format, tag), wraps=_wraps(column))) for column in columns
+        ]
         self._links = {number for number, column in enumerate(columns) if column.format.kind == "link"}
         markers = [marker(column) for column in columns]
         self._markers = markers if any(markers) else []
 
     def line(self, row: Sequence[str | None], *, odd: bool) -> Line:
-        texts = [_one_line(show(row[index])) if wraps else show(row[index]) for index, show, wraps in self._columns]
+        texts = [shown[row[index]] for index, shown in self._columns]
         marks: tuple[Mark | None, ...] = ()
         if self._markers:
             marks = tuple(
@@ -361,6 +368,20 @@ class _Cells:
         )
         shown = (_SCHEME.sub("", text) if target else text for text, target in zip(texts, targets, strict=True))
         return Line("row", tuple(shown), odd=odd, links=targets, marks=marks)
+
+
+class _Remembered(dict[str | None, str]):
+    """The texts of a column's values; most columns hold few, and looking one up costs a tenth of making it."""
+
+    def __init__(self, show: Callable[[str | None], str], *, wraps: bool) -> None:
+        super().__init__()
+        self._show = (lambda raw: _one_line(show(raw))) if wraps else show
+
+    def __missing__(self, raw: str | None) -> str:
+        if len(self) >= _REMEMBERED_MAX:
+            self.clear()
+        text = self[raw] = self._show(raw)
+        return text
 
 
 class Groups:

@@ -1,4 +1,4 @@
-"""Texts that our font alone can't set: other scripts, right to left, marks. Pango sets them, as it does in WeasyPrint."""
+"""Texts that our font can't set: other scripts, right to left, marks. Pango sets them, as it does in WeasyPrint."""
 
 from __future__ import annotations
 
@@ -41,7 +41,13 @@ class Fallback:
         self._stream.stream.clear()
         self._stream._current_font = None
         # Colour emoji are pictures, which no other text of a table needs: their place stays empty.
-        draw_first_line(self._stream, SimpleNamespace(text=layout.text, style=style, pango_layout=layout, baseline=0), "clip", "none", _UNMOVED)
+        draw_first_line(
+            self._stream,
+            SimpleNamespace(text=layout.text, style=style, pango_layout=layout, baseline=0),
+            "clip",
+            "none",
+            _UNMOVED,
+        )
         layout.deactivate()
         # The first operator places the text: that is for the caller.
         return b" ".join(self._stream.stream[1:]).decode("latin-1")

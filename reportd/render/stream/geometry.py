@@ -41,13 +41,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A filled rectangle."""
+    """A filled rectangle: a background, or a `border`, which WeasyPrint clips as well as fills."""
 
     x: float
     y: float
     width: float
     height: float
     colour: Colour
+    border: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +190,11 @@ def _rules(row: Any) -> Iterator[Rule]:
         x, y, width, height = cell.border_box_x(), cell.border_box_y(), cell.border_width(), cell.border_height()
         top, bottom, left = cell.border_top_width, cell.border_bottom_width, cell.border_left_width
         if top:
-            yield Rule(x, y, width, top, _border(cell, "top"))
+            yield Rule(x, y, width, top, _border(cell, "top"), border=True)
         if bottom:
-            yield Rule(x, y + height - bottom, width, bottom, _border(cell, "bottom"))
+            yield Rule(x, y + height - bottom, width, bottom, _border(cell, "bottom"), border=True)
         if left:
-            yield Rule(x, y, left, height, _border(cell, "left"))
+            yield Rule(x, y, left, height, _border(cell, "left"), border=True)
 
 
 def _border(cell: Any, side: str) -> Colour:
@@ -202,7 +203,9 @@ def _border(cell: Any, side: str) -> Colour:
 
 
 def _type(style: Any) -> Type:
-    return Type(style, style["font_size"], style["font_weight"] >= 600, _colour(style["color"]))
+    # Pango counts in 1024ths.
+    size = int(style["font_size"] * 1024) / 1024
+    return Type(style, size, style["font_weight"] >= 600, _colour(style["color"]))
 
 
 def _colour(colour: Any) -> Colour:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from collections.abc import Sequence
 from hashlib import md5
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import BinaryIO
 
 from isal import isal_zlib
@@ -31,7 +32,7 @@ class Objects:
         self._digest = md5(usedforsecurity=False)
         self._plain = array("Q")  # number, offset, …
         self._runs = array("Q")  # first number, count, number of the object stream, index of the first in it, …
-        self._pack: list[bytes] = []
+        self._pack: list[str] = []
         self._packed: list[int] = []
         self._put(_HEADER)
 
@@ -49,10 +50,18 @@ class Objects:
 
     def pack(self, number: int, data: bytes) -> None:
         """Write an object that is no stream, compressed together with its neighbours."""
-        if len(self._pack) == _PACK_MAX:
+        self.pack_all(number, [data.decode("latin-1")])
+
+    def pack_all(self, first: int, data: Sequence[str]) -> None:
+        """`pack` objects of Latin-1 text whose numbers are `first` and those after it."""
+        if len(self._pack) + len(data) > _PACK_MAX:
             self._flush()
-        self._packed.append(number)
-        self._pack.append(data)
+            while len(data) > _PACK_MAX:
+                self._pack, self._packed = list(data[:_PACK_MAX]), list(range(first, first + _PACK_MAX))
+                self._flush()
+                first, data = first + _PACK_MAX, data[_PACK_MAX:]
+        self._packed.extend(range(first, first + len(data)))
+        self._pack.extend(data)
 
     def plain(self, number: int, data: bytes) -> None:
         """Write an object as it is, `data` being all between `obj` and `endobj`."""
@@ -90,11 +99,9 @@ class Objects:
         if not self._pack:
             return
         number = self.number()
-        offset, index = 0, []
-        for packed, data in zip(self._packed, self._pack, strict=True):
-            index.append(b"%d %d" % (packed, offset))
-            offset += len(data) + 1
-        head = b" ".join(index) + b"\n"
+        offsets = accumulate(map(len, self._pack), lambda offset, length: offset + length + 1, initial=0)
+        index = [f"{packed} {offset}" for packed, offset in zip(self._packed, offsets, strict=False)]
+        head = " ".join(index).encode() + b"\n"
         start = 0
         for position, (packed, after) in enumerate(pairwise([*self._packed, 0])):
             if after != packed + 1:
@@ -102,7 +109,7 @@ class Objects:
                 start = position + 1
         entries = b"/Type/ObjStm/N %d/First %d" % (len(self._pack), len(head))
         self._pack, pack, self._packed = [], self._pack, []
-        self.stream(number, head + b"\n".join(pack), entries)
+        self.stream(number, head + "\n".join(pack).encode("latin-1"), entries)
 
     def _cross_reference(self) -> bytes:
         """An entry per number, each written as what differs from the one before: a run of packed objects is one byte
@@ -116,7 +123,9 @@ class Objects:
         expected = 0
         for number, count, kind, value, index in entries:
             if number > expected:
-                packed.append(packer.compress(_differences(before, bytes(7)) + bytes([2, *bytes(7)]) * (number - expected - 1)))
+                packed.append(
+                    packer.compress(_differences(before, bytes(7)) + bytes([2, *bytes(7)]) * (number - expected - 1))
+                )
                 before = bytes(7)
             first = kind + value.to_bytes(5, "big") + bytes([index])
             packed.append(packer.compress(_differences(before, first) + b"\2\0\0\0\0\0\0\1" * (count - 1)))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import pydyf
+from dataclasses import replace
 
 from reportd.render.stream.geometry import Geometry, Rule, Text
 from reportd.render.stream.objects import Objects
 from reportd.render.stream.paginate import Sheet
 from reportd.render.stream.setting import SetLine, Typesetter, colour
-from reportd.render.stream.trees import Bookmarks, Pages, Parents
+from reportd.render.stream.trees import Bookmarks, Parents
 from reportd.render.view import Grid
 
 PX = 0.75
 """Points in a CSS pixel."""
 
 _GROUP_LEVEL = 3
+_FRAME = 9.0
 
 
 class Sheets:
@@ -56,14 +56,19 @@ class Sheets:
         annotations = b""
         if links:
             annotations = b"/Annots[" + b" ".join(b"%d 0 R" % number for number in links) + b"]"
-        data = b"<</Type/Page/Parent %d 0 R/MediaBox%b/Resources %d 0 R/Contents[%d 0 R %d 0 R]/Tabs/S/StructParents %d%b>>"
-        self._objects.pack(
-            page, data % (parent, self._box, self._resources, content, footer, key, annotations)
-        )
+        data = b"<</Type/Page/Parent %d 0 R/MediaBox%b/Resources %d 0 R" % (parent, self._box, self._resources)
+        data += b"/Contents[%d 0 R %d 0 R]/Tabs/S/StructParents %d%b>>" % (content, footer, key, annotations)
+        self._objects.pack(page, data)
         for y, line in sheet.lines:
             if line.line.kind == "group":
                 height = self._geometry.height - y
-                bookmarks.add(_GROUP_LEVEL, line.line.cells[0], page, self._geometry.shapes["group"].slots[0].left * PX, height * PX)
+                bookmarks.add(
+                    _GROUP_LEVEL,
+                    line.line.cells[0],
+                    page,
+                    self._geometry.shapes["group"].slots[0].left * PX,
+                    height * PX,
+                )
         return key + 1 + len(links)
 
     def close(self) -> None:
@@ -74,7 +79,7 @@ class Sheets:
 
     def _tagged(self, sheet: Sheet, *, page: int, key: int, parents: Parents) -> tuple[str, list[int]]:
         """The page's content; its tags are written, its links' numbers returned."""
-        pack, geometry = self._objects.pack, self._geometry
+        geometry = self._geometry
         cells = sum(len(line.cells) for _, line in sheet.lines)
         body = self._objects.number(1 + len(sheet.lines) + cells)
         self.bodies.append(body)
@@ -92,36 +97,34 @@ class Sheets:
             if drawing:
                 drawings.append(f"q 1 0 0 1 0 {y:.3f} cm /{drawing} Do Q")
             base = y + shape.baseline
-            place = f"{base:.3f}"
             if kind != "row":
                 texts.append(f"{self._typesetter.font(shape.slots[0].type)} {colour(shape.slots[0].type)}")
             row = number
             rows.append(row)
-            kids = f"<</S/TR/P {body} 0 R/K[" + " ".join([f"{n} 0 R" for n in range(row + 1, row + 1 + len(line.cells))])
-            pack(row, (kids + "]>>").encode())
-            number += 1
-            for column, cell in enumerate(line.cells):
-                tag = "TD" if column or kind == "row" else "TH"
-                extra = self._attributes(line) if tag == "TH" else ""
+            number += 1 + len(line.cells)
+            struck = [f"<</S/TR/P {body} 0 R/K[" + " ".join([f"{n} 0 R" for n in range(row + 1, number)]) + "]>>"]
+            tag, extra = ("TD", "") if kind == "row" else ("TH", self._attributes(line))
+            above = f"/P {row} 0 R/Pg {page} 0 R"
+            for place, cell in enumerate(line.cells, start=row + 1):
                 if not cell:
-                    pack(number, f"<</S/{tag}/P {row} 0 R/Pg {page} 0 R{extra}>>".encode())
-                    number += 1
-                    continue
-                if len(cell) == 1:
-                    x, operators = cell[0]
-                    texts.append(f"/{tag}<</MCID {mark}>>BDC 1 0 0 -1 {x} {place} Tm {operators} EMC")
+                    struck.append(f"<</S/{tag}{above}{extra}>>")
                 else:
-                    shown = " ".join(
-                        [f"1 0 0 -1 {x} {base + n * shape.leading:.3f} Tm {operators}" for n, (x, operators) in enumerate(cell)]
-                    )
-                    texts.append(f"/{tag}<</MCID {mark}>>BDC {shown} EMC")
-                tags.append(number)
-                pack(number, f"<</S/{tag}/P {row} 0 R/Pg {page} 0 R/K {mark}{extra}>>".encode())
-                mark += 1
-                number += 1
+                    struck.append(f"<</S/{tag}{above}/K {mark}{extra}>>")
+                    texts.append(f"/{tag}<</MCID {mark}>>BDC")
+                    down = base
+                    for x, operators in cell:
+                        texts.append(f"1 0 0 -1 {x} {down:.3f} Tm {operators}")
+                        down += shape.leading
+                    texts.append("EMC")
+                    tags.append(place)
+                    mark += 1
+                tag, extra = "TD", ""
+            self._objects.pack_all(row, struck)
             if kind != "row":
                 texts.append(self._body)
-        pack(body, (f"<</S/TBody/P {self._table} 0 R/K[" + " ".join([f"{n} 0 R" for n in rows]) + "]>>").encode())
+        self._objects.pack(
+            body, (f"<</S/TBody/P {self._table} 0 R/K[" + " ".join([f"{n} 0 R" for n in rows]) + "]>>").encode()
+        )
         parents.add(key, b"[" + b" ".join([b"%d 0 R" % n for n in tags]) + b"]")
         artifact = "/Artifact<</Type/Pagination>>BDC"
         running = ""
@@ -157,8 +160,7 @@ class Sheets:
         for part in parts:
             match part:
                 case Rule():
-                    shade = " ".join(f"{channel:.4g}" for channel in part.colour)
-                    drawn.append(f"{shade} rg {part.x:.3f} {part.y:.3f} {part.width:.3f} {part.height:.4f} re f")
+                    drawn.append(_filled(part))
                 case Text():
                     drawn.append(f"BT {self._typesetter.at(part)} ET")
         return "\n".join(drawn)
@@ -173,11 +175,24 @@ class Sheets:
         return name
 
 
+def _filled(rule: Rule) -> str:
+    """A border as WeasyPrint paints one: clipped, and what two frames differ in; a viewer then rounds it just so."""
+    shade = " ".join(f"{channel:.4g}" for channel in rule.colour)
+    if not rule.border:
+        return f"{shade} rg {rule.x:.3f} {rule.y:.3f} {rule.width:.3f} {rule.height:.4f} re f"
+    left, top, right, bottom = rule.x, rule.y, rule.x + rule.width, rule.y + rule.height
+    clip = f"{right:.3f} {bottom:.4f} m {left:.3f} {bottom:.4f} l {left:.3f} {top:.4f} l {right:.3f} {top:.4f} l W* n"
+    frames = " ".join(
+        f"{left:.3f} {top - _FRAME:.4f} {rule.width:.3f} {_FRAME + more:.4f} re" for more in (0, rule.height)
+    )
+    return f"q {clip} {shade} rg {frames} f* Q"
+
+
 def _stretched(rules: tuple[Rule, ...], height: float, grown: float) -> Iterable[Rule]:
     """`rules` of a line that is `grown` px higher: a rule at its bottom moves, one as high as the line grows."""
     for rule in rules:
         if abs(rule.height - height) < 0.01:
-            yield Rule(rule.x, rule.y, rule.width, rule.height + grown, rule.colour)
+            yield replace(rule, height=rule.height + grown)
         else:
             moved = grown if rule.y > height / 2 else 0.0
-            yield Rule(rule.x, rule.y + moved, rule.width, rule.height, rule.colour)
+            yield replace(rule, y=rule.y + moved)

@@ -89,7 +89,7 @@ class Bookmarks:
         self._open = [_Mark(0, objects.number(), "", b"")]
 
     def add(self, level: int, title: str, page: int, x: float, y: float) -> None:
-        """A bookmark `level` deep (from 1), to the place `x`, `y` (points from the bottom left) on the object `page`."""
+        """A bookmark `level` deep (from 1), to `x`, `y` (points from the bottom left) on the object `page`."""
         mark = _Mark(level, self._objects.number(), title, b"[%d 0 R/XYZ %.4g %.6g 0]" % (page, x, y))
         self._close_to(level, following=mark.number)
         parent = self._open[-1]
