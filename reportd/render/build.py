@@ -10,19 +10,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from reportd.errors import ReportError
 from reportd.render.columns import measure
 from reportd.render.kpis import tiles
+from reportd.render.options import NUMERIC, names, option_columns, option_names, wrong
+from reportd.render.tables import pivot, rows_of, table
 from reportd.render.task import RenderSettings
 from reportd.report.definition import Block, ColumnLook, Report
 from reportd.report.document import (
     PIE_SLICES_MAX,
     Chart,
+    ChartKind,
     Column,
     Data,
     Document,
@@ -30,7 +31,6 @@ from reportd.report.document import (
     Provenance,
     Rows,
     Section,
-    Table,
     Text,
 )
 from reportd.report.fault import fault, nearest
@@ -39,7 +39,6 @@ from reportd.report.locales import Locale, locale_of
 from reportd.report.params import Params, resolve
 from reportd.spool import Dataset, SpoolColumn, head
 
-_NUMERIC = ("integer", "number", "percent")
 _TEXT_ROWS_MAX = 500
 _BLANK_LINE = re.compile(r"\r?\n[ \t]*\r?\n")
 
@@ -126,18 +125,20 @@ def section(block: Block, dataset: Dataset, *, locale: str, looks: Mapping[str, 
         if looks and (wish := looks.get(column.name)):
             _check_look(block, column, wish)
     path = dataset.path(block.name)
-    sums = {*_listed(block, "total"), *_listed(block, "subtotal")}
+    sums = {*option_names(block, "total"), *option_names(block, "subtotal")}
     columns = measure(spooled, path, locale=locale, timezone=dataset.timezone, sums=sums, looks=looks)
-    rows = Rows(str(path), spooled.rows, spooled.bytes, spooled.sha256)
+    rows = rows_of(dataset, block.name)
     match block.kind:
         case "kpi":
             return _kpis(block, columns, rows, locale=locale)
-        case "bar" | "line":
+        case "bar" | "line" | "area":
             return _chart(block, columns, rows, block.kind)
         case "pie":
             return _pie(block, columns, rows, locale_of(locale))
         case "table":
-            return _table(block, columns, rows)
+            return table(block, columns, dataset, locale=locale, looks=looks or {})
+        case "pivot":
+            return pivot(block, columns, dataset, locale=locale)
         case "text":
             return _text(block, columns, rows)
         case "data":
@@ -158,30 +159,30 @@ def _check_look(block: Block, column: SpoolColumn, wish: ColumnLook) -> None:
     usual = format_for(column.name, column.type)
     if format and not fits(format, column.type):
         raise fault(block.file, f"columns.{column.name}: {wish.format} can't show {column.type}", line=wish.line)
-    if wish.total not in (None, "none") and (format or usual).kind not in _NUMERIC:
+    if wish.total not in (None, "none") and (format or usual).kind not in NUMERIC:
         message = f'columns.{column.name}: total = "{wish.total}" is for numbers, and this is {column.type}'
         raise fault(block.file, message, line=wish.line)
 
 
 def _kpis(block: Block, columns: tuple[Column, ...], rows: Rows, *, locale: str) -> Kpis:
     if rows.count > 1:
-        raise _wrong(
+        raise wrong(
             block, f"a @kpi query returns one row, a tile per column; “{block.name}” returned {rows.count} rows"
         )
     row = next(iter(head(rows.path, 1)), [None] * len(columns))
     return Kpis(block.name, block.title, tiles(columns, row, locale=locale), columns, rows)
 
 
-def _chart(block: Block, columns: tuple[Column, ...], rows: Rows, kind: Literal["bar", "line", "pie"]) -> Chart:
-    x = _named(block, "x", columns)[:1] or columns[:1]
-    y = _named(block, "y", columns) or tuple(c for c in columns if c not in x and c.format.kind in _NUMERIC)
+def _chart(block: Block, columns: tuple[Column, ...], rows: Rows, kind: ChartKind) -> Chart:
+    x = option_columns(block, "x", columns)[:1] or columns[:1]
+    y = option_columns(block, "y", columns) or tuple(c for c in columns if c not in x and c.format.kind in NUMERIC)
     if not x or not y:
-        raise _wrong(
-            block, f"chart “{block.name}” needs a column for x and a numeric one for y; it has {_names(columns)}"
+        raise wrong(
+            block, f"chart “{block.name}” needs a column for x and a numeric one for y; it has {names(columns)}"
         )
     for column in y:
-        if column.format.kind not in _NUMERIC:
-            raise _wrong(block, f"y={column.name} in “{block.name}” is {column.type}, and a chart measures numbers")
+        if column.format.kind not in NUMERIC:
+            raise wrong(block, f"y={column.name} in “{block.name}” is {column.type}, and a chart measures numbers")
     return Chart(block.name, kind, block.title, x[0], y, rows, columns)
 
 
@@ -190,7 +191,7 @@ def _pie(block: Block, columns: tuple[Column, ...], rows: Rows, locale: Locale) 
     chart = _chart(block, columns, rows, "pie")
     if len(chart.y) > 1:
         measures = ", ".join(column.name for column in chart.y)
-        raise _wrong(block, f"a @pie shares out one measure; name it with y=…: “{block.name}” has {measures}")
+        raise wrong(block, f"a @pie shares out one measure; name it with y=…: “{block.name}” has {measures}")
     if rows.count > PIE_SLICES_MAX:
         return replace(chart, kind="bar", note=locale.words["pie parts"].format(count=rows.count))
     values = [parse(row[chart.y[0].index], chart.y[0].type) for row in head(rows.path, rows.count)]
@@ -201,52 +202,12 @@ def _pie(block: Block, columns: tuple[Column, ...], rows: Rows, locale: Locale) 
 
 def _text(block: Block, columns: tuple[Column, ...], rows: Rows) -> Text:
     if len(columns) != 1:
-        raise _wrong(block, f"a @text query has one column, of paragraphs; “{block.name}” has {_names(columns)}")
+        raise wrong(block, f"a @text query has one column, of paragraphs; “{block.name}” has {names(columns)}")
     if rows.count > _TEXT_ROWS_MAX:
-        raise _wrong(block, f"“{block.name}” has {rows.count} rows; a @text takes {_TEXT_ROWS_MAX} at most")
+        raise wrong(block, f"“{block.name}” has {rows.count} rows; a @text takes {_TEXT_ROWS_MAX} at most")
     cells = [row[0] for row in head(rows.path, rows.count)]
     paragraphs = (part.strip() for cell in cells if cell is not None for part in _BLANK_LINE.split(cell))
     return Text(block.name, block.title, tuple(filter(None, paragraphs)), columns, rows)
-
-
-def _table(block: Block, columns: tuple[Column, ...], rows: Rows) -> Table:
-    groups = _named(block, "group", columns)
-    subtotal = _named(block, "subtotal", columns)
-    total = _named(block, "total", columns) or subtotal
-    for column in (*subtotal, *total):
-        if column.format.kind not in _NUMERIC:
-            raise _wrong(block, f"{column.name} in “{block.name}” is {column.type}, and only numbers add up")
-    if subtotal and not groups:
-        raise _wrong(block, f"subtotal in “{block.name}” needs group=COLUMN: subtotals close a group")
-    if total:
-        # Whoever says what adds up within a group has said what adds up at the end.
-        summed = {column.index for column in total}
-        columns = tuple(c if c.index in summed else replace(c, total=None) for c in columns)
-    return Table(block.name, block.title, columns, rows, groups, subtotal)
-
-
-def _named(block: Block, option: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    """The columns that an option such as `y=revenue,cost` names, in its order."""
-    names = _listed(block, option)
-    by_name = {column.name: column for column in reversed(columns)}
-    for name in names:
-        if name not in by_name:
-            near = get_close_matches(name, by_name, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {_names(columns)}"
-            raise _wrong(block, f"{option}={name}: the query of “{block.name}” has no such column; {hint}")
-    return tuple(by_name[name] for name in names)
-
-
-def _listed(block: Block, option: str) -> list[str]:
-    return [name.strip() for name in block.options.get(option, "").split(",") if name.strip()]
-
-
-def _names(columns: tuple[Column, ...]) -> str:
-    return ", ".join(column.name for column in columns) or "no columns"
-
-
-def _wrong(block: Block, message: str) -> ReportError:
-    return ReportError(f"{block.file}:{block.line}: {message}", file=block.file, line=block.line, block=block.name)
 
 
 def _paper(report: Report, settings: RenderSettings, locale: str) -> Literal["A4", "Letter"]:

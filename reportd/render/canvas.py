@@ -68,6 +68,11 @@ class Canvas:
         style = f'fill="none" stroke="{color}" stroke-width="1.4" stroke-linejoin="round" stroke-linecap="round"'
         self.parts.append(f'<path class="line" d="M{path}" {style}{dashed}/>')
 
+    def area(self, points: Sequence[tuple[float, float]], color: str, *, opacity: float) -> None:
+        """The inside of an outline."""
+        path = "L".join(f"{_short(x)} {_short(y)}" for x, y in points)
+        self.parts.append(f'<path class="area" d="M{path}Z" fill="{color}" fill-opacity="{_short(opacity)}"/>')
+
     def slice(self, x: float, y: float, radius: float, start: float, end: float, color: str) -> None:
         """A sector round (`x`, `y`) between two shares of a full turn, clockwise from twelve; white between two."""
         if end - start > 1 - 1e-9:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
@@ -54,10 +54,20 @@ class Series:
         return [value for line in self.lines for value in line.values if value is not None]
 
 
+def stacked(data: Series) -> Series:
+    """`data` with every measure on top of those before it; a gap counts as nothing."""
+    below = [0.0] * len(data.labels)
+    lines: list[Line] = []
+    for line in data.lines:
+        below = [base + (value or 0.0) for base, value in zip(below, line.values, strict=True)]
+        lines.append(Line(line.column, tuple(below)))
+    return replace(data, lines=tuple(lines))
+
+
 def series(chart: Chart, *, locale: str) -> Series:
     """The chart's rows, at most as many as can be drawn. Long lines are thinned evenly, keeping the first and last."""
     limit = BARS_MAX if chart.kind == "bar" else POINTS_MAX
-    every = math.ceil(chart.rows.count / limit) if chart.kind == "line" and chart.rows.count > limit else 1
+    every = math.ceil(chart.rows.count / limit) if chart.kind in ("line", "area") and chart.rows.count > limit else 1
     rows = list(islice(read(chart.rows.path), 0, None if every > 1 else limit, every))
     xs = [parse(row[chart.x.index], chart.x.type) for row in rows]
     kind, positions = _positions(chart, xs)
@@ -83,7 +93,7 @@ def _positions(chart: Chart, xs: Sequence[Value]) -> tuple[Literal["time", "numb
     if xs and (kind == "date" or kind.startswith("timestamp")):
         if all(isinstance(x, date) for x in xs):
             return "time", [_ordinal(x) for x in xs if isinstance(x, date)]
-    elif chart.kind == "line" and xs and all(isinstance(x, int | Decimal) for x in xs):
+    elif chart.kind in ("line", "area") and xs and all(isinstance(x, int | Decimal) for x in xs):
         return "number", [float(x) for x in xs if isinstance(x, int | Decimal)]
     return "bands", [float(index) for index in range(len(xs))]
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from reportd.render.canvas import INK, QUIET, SIZE, Canvas, color_of, dash_of, shortened, width_of
 from reportd.render.pie import draw_pie
 from reportd.render.scale import Axis, date_label, date_ticks, number_axis, number_labels, thinned
-from reportd.render.series import ROWS_MAX, Line, Series, series
+from reportd.render.series import ROWS_MAX, Line, Series, series, stacked
 from reportd.report.document import Chart
 from reportd.report.formats import display_number
 from reportd.report.locales import Locale, locale_of
@@ -64,18 +64,25 @@ def _columns(
     chart: Chart, data: Series, alt: str, title: str, *, width: float, height: float, locale: Locale
 ) -> Drawing:
     canvas = Canvas(width, height, alt)
+    own, note = data, None
+    if chart.kind == "area":
+        if min(data.values) < 0:
+            chart, note = replace(chart, kind="line"), locale.words["area negative"]
+        elif len(data.lines) > 1:
+            data = stacked(data)
     labelled = chart.kind == "bar" and _labels_above(data, width, locale)
     top = _legend(canvas, data.lines, title, strokes=chart.kind == "line") + (SIZE * 1.3 if labelled else SIZE * 0.6)
     bottom = height - SIZE * 1.9
     axis = number_axis(
         data.values,
         count=5 if height >= 120 else 4,
-        zero=chart.kind == "bar" or _near_zero(data.values),
+        zero=chart.kind != "line" or _near_zero(data.values),
         whole=all(line.column.format.kind == "integer" for line in data.lines),
     )
     ticks = number_labels(axis, chart.y[0].format, locale)
     left = 0.0 if labelled else max(map(width_of, ticks)) + 5
-    right = width - (_last_label_width(data, locale) if chart.kind == "line" else 0)
+    right = width - (_last_label_width(own, locale) if chart.kind == "line" or len(data.lines) == 1 else 6)
+    right = width if chart.kind == "bar" else right
     box = _Box(left, top, right, bottom, axis)
     if not labelled:
         for tick, label in zip(axis.ticks, ticks, strict=True):
@@ -85,11 +92,13 @@ def _columns(
     if chart.kind == "bar":
         _bars(canvas, data, box, place, labelled=labelled, locale=locale)
     else:
-        _lines(canvas, data, box, place, locale=locale)
+        if chart.kind == "area":
+            _areas(canvas, data, box, place)
+        if chart.kind == "line" or len(data.lines) == 1:
+            _lines(canvas, data, box, place, locale=locale)
     base = min(max(0.0, axis.low), axis.high)
     canvas.line(left, box.y(base), right, box.y(base), color=QUIET, weight=0.75)
     _labels_below(canvas, data, place, y=bottom + SIZE * 1.45, bars=chart.kind == "bar", locale=locale)
-    note = None
     if data.count > len(data.labels):
         note = locale.words["chart cut"].format(shown=len(data.labels), count=data.count)
     return Drawing(canvas.svg(), note)
@@ -161,6 +170,19 @@ def _lines(canvas: Canvas, data: Series, box: _Box, place: _Place, *, locale: Lo
             if all(abs(y - other) > SIZE for other in taken):
                 taken.append(y)
                 canvas.text(end[0] + 4, y, _value(line, last, locale), color=INK, bold=True)
+
+
+def _areas(canvas: Canvas, data: Series, box: _Box, place: _Place) -> None:
+    """What lies under each line, down to the one before; white between two, so that they are told apart in grey."""
+    xs = [place.x(position) for position in data.positions]
+    floor = [box.y(0.0)] * len(xs)
+    for number, line in enumerate(data.lines):
+        tops = [box.y(value or 0.0) for value in line.values]
+        outline = [*zip(xs, tops, strict=True), *zip(reversed(xs), reversed(floor), strict=True)]
+        canvas.area(outline, color_of(number), opacity=0.18 if len(data.lines) == 1 else 0.9)
+        if number:
+            canvas.curve(list(zip(xs, floor, strict=True)), "#fff", "")
+        floor = tops
 
 
 def _runs(points: Iterable[tuple[float, float] | None]) -> Iterable[list[tuple[float, float]]]:

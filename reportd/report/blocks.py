@@ -13,25 +13,32 @@ from typing import Literal, cast
 
 from reportd.errors import ReportError
 from reportd.report.definition import BlockKind
-from reportd.report.fault import fault, nearest
+from reportd.report.fault import fault, listed, nearest
 
 NAME = r"[a-z0-9_-]{1,63}"
-OptionKind = Literal["column", "columns"]
+OptionKind = Literal["column", "columns"] | tuple[str, ...]
+"""What an option takes: a column, several with commas between, or one of a few words."""
+AGGREGATES = ("sum", "avg", "min", "max", "count")
 
 
 @dataclass(frozen=True, slots=True)
 class BlockRule:
-    """What may stand on a block's line: its options, and whether it must have a name."""
+    """What may stand on a block's line: its options, those it `needs`, and whether it must have a name."""
 
     options: Mapping[str, OptionKind] = field(default_factory=dict)
     must_be_named: bool = False
+    needs: tuple[str, ...] = ()
 
 
 BLOCKS: Mapping[BlockKind, BlockRule] = {
     "kpi": BlockRule(),
-    "table": BlockRule({"group": "columns", "subtotal": "columns", "total": "columns"}),
+    "table": BlockRule({"group": "columns", "subtotal": "columns", "total": "columns", "running": "columns"}),
+    "pivot": BlockRule(
+        {"rows": "columns", "columns": "columns", "values": "columns", "agg": AGGREGATES}, needs=("rows", "columns")
+    ),
     "bar": BlockRule({"x": "column", "y": "columns"}),
     "line": BlockRule({"x": "column", "y": "columns"}),
+    "area": BlockRule({"x": "column", "y": "columns"}),
     "pie": BlockRule({"x": "column", "y": "column"}),
     "text": BlockRule(),
     "data": BlockRule(must_be_named=True),
@@ -77,6 +84,9 @@ def read(path: str, comment: str, *, line: int, column: int) -> Opening:
         )
     if BLOCKS[kind].must_be_named and header.name is None:
         raise header.fault(f"@{kind} needs a name, such as: -- @{kind} details", 0)
+    for option in BLOCKS[kind].needs:
+        if option not in header.options:
+            raise header.fault(f"@{kind} needs {option}=, the name of a column", 0)
     return Opening(kind, header.name, header.title or "", header.options, line)
 
 
@@ -129,10 +139,13 @@ class _Header:
             raise self.fault(f'unknown option "{key}" of @{self._kind}{nearest(key, options)} ({known})', offset)
         if key in self.options:
             raise self.fault(f'option "{key}" stands twice', offset)
+        allowed = options[key]
+        if isinstance(allowed, tuple) and value not in allowed:
+            raise self.fault(f'option "{key}" is {listed(allowed)}, not "{value}"{nearest(value, allowed)}', offset)
         columns = value.split(",")
         if not all(column.strip() for column in columns) or "\0" in value:
             raise self.fault(f'option "{key}" needs a column\'s name, such as {key}=amount', offset)
-        if options[key] == "column" and len(columns) > 1:
+        if allowed == "column" and len(columns) > 1:
             raise self.fault(f'option "{key}" takes one column, not {len(columns)}', offset)
         self.options[key] = ",".join(column.strip() for column in columns)
 

@@ -43,7 +43,7 @@ TOTAL_SIGNS: Mapping[Aggregate, str] = {
     "min": "min ",
     "max": "max ",
     "count": "n = ",
-    "given": "",
+    "given": "ø ",
 }
 
 

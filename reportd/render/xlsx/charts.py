@@ -28,7 +28,7 @@ def draw(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int
     if chart.kind == "pie":
         return _pie(book, chart, grid, width=width)
     lying = chart.kind == "bar" and _is_text(chart.x) and _crowded(chart)
-    drawn = book.add_chart({"type": "line" if chart.kind == "line" else "bar" if lying else "column"})
+    drawn = book.add_chart(_type(chart, lying=lying))
     sheet, rows = grid.sheets[0].name, grid.sheets[0].rows
     points = list(islice(spool.read(chart.rows.path), _CACHED_POINTS))
     for number, column in enumerate(chart.y):
@@ -70,6 +70,16 @@ def draw(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int
     drawn.set_size({"width": width, "height": HEIGHT})
     drawn.show_blanks_as("gap")
     return drawn
+
+
+def _type(chart: Chart, *, lying: bool) -> dict[str, str]:
+    match chart.kind:
+        case "line":
+            return {"type": "line"}
+        case "area":
+            return {"type": "area", "subtype": "stacked"} if len(chart.y) > 1 else {"type": "area"}
+        case _:
+            return {"type": "bar" if lying else "column"}
 
 
 def _pie(book: Workbook, chart: Chart, grid: Grid, *, width: int) -> Any:
@@ -134,6 +144,8 @@ def _ink(chart: Chart, number: int, *, points: int) -> dict[str, Any]:
     colour, dash = PALETTE[number % len(PALETTE)], DASHES[number % len(DASHES)]
     if chart.kind == "bar":
         return {"fill": {"color": colour}, "border": {"none": True}, "gap": 60 if points <= 40 else 20}
+    if chart.kind == "area":
+        return {"fill": {"color": colour, "transparency": 0 if len(chart.y) > 1 else 60}, "line": {"color": colour}}
     marker = {"type": "circle", "size": 4, "fill": {"color": colour}, "border": {"color": colour}}
     return {
         "line": {"color": colour, "width": 2, "dash_type": dash},

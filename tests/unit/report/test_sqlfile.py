@@ -310,7 +310,7 @@ def test_a_schedule_takes_the_reports_zone_and_else_none() -> None:
         (
             "-- @table colour=red\nselect 1;",
             "1:11",
-            'unknown option "colour" of @table (known: group, subtotal, total)',
+            'unknown option "colour" of @table (known: group, subtotal, total, running)',
         ),
         ("-- @table grop=a\nselect 1;", "1:11", 'did you mean "group"?'),
         ("-- @kpi group=a\nselect 1;", "1:9", "(it has none)"),
