@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -51,7 +51,8 @@ class Job:
     """One claimed row of `reportd.jobs`: what was asked for, and the counters of its attempts.
 
     `attempt` is the fence: every write for this job must still find it, with this worker, in the row.
-    `timeout_s` and `max_attempts` are resolved already (job, else kind, else queue, else the configured default).
+    `timeout_s` and `max_attempts` are resolved already (job, else kind, else queue, else the configured default);
+    `backoff` is the kind's or else the queue's, None: the configured one. `never_retry` has codes of errors.
     """
 
     id: int
@@ -79,6 +80,8 @@ class Job:
     slot: datetime | None = None
     parent_id: int | None = None
     claim_id: int | None = None
+    backoff: Mapping[str, Any] | None = None
+    never_retry: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +155,32 @@ Outcome = Completed | Retried | Failed | Cancelled | Released
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long a failed job waits: delay_s, times `factor` per further failure, up to `cap_s`; `jitter` is a share."""
+    """How long a failed job waits: delay_s, times `factor` per further failure, up to `cap_s`; `jitter` is a share.
+
+    With `delays_s` it waits as that list says, failure by failure; the last one repeats.
+    """
 
     delay_s: float = 60.0
     factor: float = 1.0
     cap_s: float = 3600.0
     jitter: float = 0.0
+    delays_s: tuple[float, ...] = ()
+
+    def under(self, policy: Mapping[str, Any] | None) -> Backoff:
+        """This backoff with what `policy` (of a kind or queue, checked when it was written) says otherwise."""
+        if policy is None:
+            return self
+        delays_s = tuple(policy.get("delays_s", ()))
+        return replace(self, **{**policy, "delays_s": delays_s})
 
     def delay(self, failures: int, *, chance: float | None = None) -> float:
         """Seconds until the next try after `failures` failures (≥ 1); `chance` in [0, 1) fixes the jitter for tests."""
-        # The exponent is capped because a float overflows long before a job has failed 1,000 times.
-        delay = min(self.cap_s, self.delay_s * self.factor ** min(max(failures, 1) - 1, 64))
+        place = max(failures, 1) - 1
+        if self.delays_s:
+            delay = self.delays_s[min(place, len(self.delays_s) - 1)]
+        else:
+            # The exponent is capped because a float overflows long before a job has failed 1,000 times.
+            delay = min(self.cap_s, self.delay_s * self.factor ** min(place, 64))
         spread = random.random() if chance is None else chance  # noqa: S311  spreads load, hides nothing
         return delay * (1 + self.jitter * (2 * spread - 1))
 
@@ -203,6 +221,6 @@ def after_failure(job: Job, error: ReportdError, backoff: Backoff) -> Retried | 
     """What becomes of `job` after this attempt ended in `error`: another try while its budget lasts, else the end."""
     row = error_row(error, attempt=job.attempt)
     failures = job.failures + 1
-    if not error.retryable or failures >= job.max_attempts:
+    if not error.retryable or error.code in job.never_retry or failures >= job.max_attempts:
         return Failed(row)
-    return Retried(row, delay_s=backoff.delay(failures))
+    return Retried(row, delay_s=backoff.under(job.backoff).delay(failures))

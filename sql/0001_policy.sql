@@ -10,6 +10,8 @@ create table reportd.kinds (
   priority smallint check (priority between -9 and 9),
   timeout_s double precision check (timeout_s > 0),
   max_attempts integer check (max_attempts between 1 and 1000),
+  backoff jsonb check (jsonb_typeof(backoff) = 'object'),
+  never_retry text[] not null default '{}',
   brief boolean not null default false,
   content_hash text not null,
   error jsonb check (jsonb_typeof(error) = 'object'),
@@ -29,6 +31,10 @@ comment on column reportd.kinds.queue is 'Queue of jobs that name none; NULL: de
 comment on column reportd.kinds.priority is 'Priority of jobs that give none; NULL: 0.';
 comment on column reportd.kinds.timeout_s is 'Seconds that one attempt may take; NULL: the queue''s, else the configured default.';
 comment on column reportd.kinds.max_attempts is 'Tries, the first one included; NULL: the queue''s, else the configured default.';
+comment on column reportd.kinds.backoff is
+  'Wait after a failure, as queues.backoff; NULL: the queue''s, else as configured. For operators: no daemon writes it.';
+comment on column reportd.kinds.never_retry is
+  'Codes of errors after which no other try is made, such as {timeout,query}. For operators: no daemon writes it.';
 comment on column reportd.kinds.brief is 'Takes milliseconds: claimed ahead and completed in batches.';
 comment on column reportd.kinds.content_hash is 'Names the version of the report or task.';
 comment on column reportd.kinds.error is
@@ -68,7 +74,8 @@ comment on column reportd.queues.concurrency_per_key is 'Jobs at once for one te
 comment on column reportd.queues.rate_limit is 'Jobs started per rate_interval_s, over all daemons.';
 comment on column reportd.queues.rate_interval_s is 'Seconds that rate_limit counts over.';
 comment on column reportd.queues.max_attempts is 'Tries, the first one included, for jobs and kinds that say nothing.';
-comment on column reportd.queues.backoff is 'Wait after a failure: delay_s, factor, cap_s, jitter.';
+comment on column reportd.queues.backoff is
+  'Wait after a failure: {"delay_s": 10, "factor": 2, "cap_s": 600, "jitter": 0.1}, or {"delays_s": [10, 60, 600]}, whose last one repeats. What it leaves out is as configured.';
 comment on column reportd.queues.timeout_s is 'Seconds that one attempt may take, for jobs and kinds that say nothing.';
 comment on column reportd.queues.keep_completed_s is 'Seconds that completed jobs are kept.';
 comment on column reportd.queues.keep_failed_s is 'Seconds that failed and cancelled jobs are kept.';

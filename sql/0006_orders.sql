@@ -407,6 +407,119 @@ comment on function reportd.wake_after_write() is 'Wakes the daemons, once per s
 create trigger after_insert after insert on reportd.jobs for each statement execute function reportd.wake_after_write();
 comment on trigger after_insert on reportd.jobs is 'Wakes the daemons, once per statement.';
 
+create function reportd.check_amount(field text, value numeric, lowest numeric, highest numeric, above boolean default false)
+returns text[]
+language sql immutable as $$
+  select array[
+    field,
+    format('%s is not %s', value, case when above then format('above %s', lowest) else format('%s or more', lowest) end)
+      || case when highest is null then '' else format(', at most %s', highest) end,
+    'Give a number in these bounds, or NULL for none.'
+  ]
+  where value is not null
+    and (value = 'NaN' or value < lowest or (above and value = lowest) or value > coalesce(highest, 1e15))
+$$;
+comment on function reportd.check_amount(text, numeric, numeric, numeric, boolean) is
+  'What is wrong with a number of a policy, or NULL. Above: the lower bound itself is not allowed.';
+
+create function reportd.check_backoff(field text, policy jsonb) returns text[]
+language plpgsql stable as $$
+declare
+  names constant text[] := array['cap_s', 'delay_s', 'delays_s', 'factor', 'jitter'];
+  key text;
+  wrong text[];
+begin
+  if jsonb_typeof(policy) <> 'object' then
+    return array[field, format('%s is not an object', left(policy::text, 60)), 'Write {"delay_s": 60, "factor": 2}.'];
+  end if;
+  for key in select jsonb_object_keys(policy) order by 1 loop
+    if key <> all (names) then
+      return reportd.not_among(field, key, 'settings', names);
+    elsif key = 'delays_s' then
+      if jsonb_typeof(policy -> key) <> 'array' or policy -> key = '[]' or jsonb_path_exists(policy -> key, '$[*] ? (@.type() != "number")') then
+        return array[field || '.delays_s', format('%s is not a list of seconds', left((policy -> key)::text, 60)), 'Write [10, 60, 600].'];
+      end if;
+      select reportd.check_amount(field || '.delays_s', delay::numeric, 0, 31536000) into wrong
+      from jsonb_array_elements_text(policy -> key) delay
+      where reportd.check_amount(field || '.delays_s', delay::numeric, 0, 31536000) is not null limit 1;
+    elsif jsonb_typeof(policy -> key) <> 'number' then
+      return array[field || '.' || key, format('%s is not a number', left((policy -> key)::text, 60)), 'Give a number.'];
+    else
+      wrong := case key
+        when 'factor' then reportd.check_amount(field || '.factor', (policy ->> key)::numeric, 1, 100)
+        when 'jitter' then reportd.check_amount(field || '.jitter', (policy ->> key)::numeric, 0, 1)
+        else reportd.check_amount(field || '.' || key, (policy ->> key)::numeric, 0, 31536000)
+      end;
+    end if;
+    if wrong is not null then
+      return wrong;
+    end if;
+  end loop;
+  if policy ? 'delays_s' and policy ?| array['delay_s', 'factor', 'cap_s'] then
+    return array[field, 'delays_s is the whole list, beside which delay_s, factor and cap_s mean nothing', 'Leave them out.'];
+  end if;
+  return null;
+end $$;
+comment on function reportd.check_backoff(text, jsonb) is 'What is wrong with a backoff, or NULL.';
+
+create function reportd.refuse(noun text, wrong text[]) returns void
+language plpgsql as $$
+begin
+  raise exception '%: %', wrong[1], wrong[2] using
+    errcode = 'invalid_parameter_value', hint = wrong[3], schema = 'reportd', table = noun, column = split_part(wrong[1], '.', 1);
+end $$;
+comment on function reportd.refuse(text, text[]) is 'Ends a write with what is wrong with it: field, problem, remedy.';
+
+create function reportd.queues_before_write() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  wrong text[];
+begin
+  wrong := case
+    when new.name is null or new.name !~ '^[a-z0-9_-]{1,63}$'
+      then array['name', format('%s is not a queue''s name', coalesce(to_json(left(new.name, 80))::text, 'NULL')), 'Use 1 to 63 of a-z, 0-9, _ and -.']
+    when new.rate_limit is not null and new.rate_interval_s is null
+      then array['rate_interval_s', 'missing beside rate_limit', 'Say for how many seconds rate_limit counts.']
+    when new.rate_interval_s is not null and new.rate_limit is null
+      then array['rate_limit', 'missing beside rate_interval_s', 'Say how many jobs may start in that time.']
+    else coalesce(
+      reportd.check_amount('concurrency', new.concurrency, 1, null),
+      reportd.check_amount('concurrency_total', new.concurrency_total, 1, null),
+      reportd.check_amount('concurrency_per_key', new.concurrency_per_key, 1, null),
+      reportd.check_amount('rate_limit', new.rate_limit, 1, null),
+      reportd.check_amount('rate_interval_s', new.rate_interval_s::numeric, 0, 31536000, above => true),
+      reportd.check_amount('max_attempts', new.max_attempts, 1, 1000),
+      reportd.check_amount('timeout_s', new.timeout_s::numeric, 0, 31536000, above => true),
+      reportd.check_amount('keep_completed_s', new.keep_completed_s::numeric, 0, null),
+      reportd.check_amount('keep_failed_s', new.keep_failed_s::numeric, 0, null),
+      reportd.check_amount('keep_completed', new.keep_completed, 0, null),
+      reportd.check_amount('keep_failed', new.keep_failed, 0, null),
+      case when new.backoff is not null then reportd.check_backoff('backoff', new.backoff) end
+    )
+  end;
+  if wrong is not null then
+    perform reportd.refuse('queues', wrong);
+  end if;
+  return new;
+end $$;
+comment on function reportd.queues_before_write() is 'Refuses a wrong limit, duration or backoff of a queue by name.';
+create trigger before_write before insert or update on reportd.queues for each row execute function reportd.queues_before_write();
+comment on trigger before_write on reportd.queues is 'Refuses a wrong limit, duration or backoff of a queue by name.';
+
+create function reportd.kinds_before_write() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  wrong text[] := case when new.backoff is not null then reportd.check_backoff('backoff', new.backoff) end;
+begin
+  if wrong is not null then
+    perform reportd.refuse('kinds', wrong);
+  end if;
+  return new;
+end $$;
+comment on function reportd.kinds_before_write() is 'Refuses a wrong backoff of a kind by name.';
+create trigger before_write before insert or update of backoff on reportd.kinds for each row execute function reportd.kinds_before_write();
+comment on trigger before_write on reportd.kinds is 'Refuses a wrong backoff of a kind by name.';
+
 create function reportd.schedules_before_write() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -401,4 +401,5 @@ def _job(row: asyncpg.Record) -> Job:
     del values["xmin"], values["xmax"], values["at"]
     values["formats"] = tuple(values["formats"] or ())
     values["deliver"] = tuple(values["deliver"])
+    values["never_retry"] = frozenset(values["never_retry"])
     return Job(**values)

@@ -60,6 +60,7 @@ batch as (
 select taken.id, taken.kind, taken.queue, taken.priority, taken.run_at, taken.created_at, taken.attempt, taken.failures,
   taken.crashes, coalesce(taken.max_attempts, kinds.max_attempts, queues.max_attempts, :default_max_attempts) as max_attempts,
   coalesce(taken.timeout_s, kinds.timeout_s, queues.timeout_s, :default_timeout_s) as timeout_s,
+  coalesce(kinds.backoff, queues.backoff) as backoff, coalesce(kinds.never_retry, '{}') as never_retry,
   taken.params, taken.params_resolved, taken.formats, taken.name, taken.deliver, taken.template, taken.requested_by,
   taken.department, taken.tenant, taken.metadata, taken.schedule_id, taken.slot, taken.parent_id,
   (select batch.id from batch) as claim_id,

@@ -42,8 +42,8 @@ async def pause(conn: Connection, queue: str) -> None:
     """Stop claims from a queue; what runs goes on. Errors: Refused for what can't be a queue's name."""
     try:
         await QUERIES["pause"].value(conn, queue=queue)
-    except asyncpg.CheckViolationError as error:
-        raise Refused(f"{queue!r} is not a queue's name: use 1 to 63 of a-z, 0-9, _ and -") from error
+    except asyncpg.DataError as error:
+        raise Refused(" ".join(filter(None, (error.args[0], error.hint))), hint=error.hint) from error
 
 
 async def resume(conn: Connection, queue: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, assert_never
@@ -37,7 +38,7 @@ from reportd.job import (
     after_failure,
     error_row,
 )
-from reportd.kinds.kind import Kind
+from reportd.kinds.kind import Kind, Share, share_of
 from reportd.progress import Progress
 from reportd.queue.flusher import Flusher
 
@@ -68,6 +69,11 @@ class Attempt:
     finishing: bool = False
     written: tuple[str, int, str | None] | None = None
 
+    @property
+    def share(self) -> Share:
+        """Where it counts among what the worker has in hand."""
+        return "long" if self.kind is None else share_of(self.kind)
+
 
 class Executor:
     """The attempts of one worker. `freed` is called whenever a slot becomes free."""
@@ -81,7 +87,7 @@ class Executor:
         self._policy = policy
         self._freed = freed
         self._attempts: dict[int, Attempt] = {}
-        self._brief = 0
+        self._taken: Counter[Share] = Counter()
         self.flusher = Flusher(pool=pool, worker=worker, written=self._written)
 
     @property
@@ -89,17 +95,17 @@ class Executor:
         """The attempts whose end is not yet written."""
         return list(self._attempts.values())
 
-    def taken(self, *, brief: bool) -> int:
-        """How many jobs of brief kinds, or of all others, are in hand."""
-        return self._brief if brief else len(self._attempts) - self._brief
+    def taken(self, share: Share) -> int:
+        """How many jobs of the kinds of `share` are in hand."""
+        return self._taken[share]
 
     def start(self, job: Job, *, group: asyncio.TaskGroup) -> None:
         """Run `job` as a task of `group`."""
         kind = self._kinds.get(job.kind)
         attempt = Attempt(job, kind)
         self._attempts[job.id] = attempt
+        self._taken[attempt.share] += 1
         if kind is not None and kind.brief:
-            self._brief += 1
             self.flusher.expect(job)
             attempt.task = group.create_task(self._run_brief(attempt, kind))
         else:
@@ -141,8 +147,7 @@ class Executor:
 
     def _drop(self, attempt: Attempt) -> None:
         del self._attempts[attempt.job.id]
-        if attempt.kind is not None and attempt.kind.brief:
-            self._brief -= 1
+        self._taken[attempt.share] -= 1
         self._freed()
 
     async def _end(self, attempt: Attempt, outcome: Outcome | None) -> None:
@@ -210,7 +215,9 @@ class Executor:
                 )
                 return Failed(error_row(loop, attempt=job.attempt), crashed=True)
             case ChildDied():
-                return Retried(row, delay_s=self._policy.backoff.delay(job.crashes + 1), crashed=True)
+                return Retried(
+                    row, delay_s=self._policy.backoff.under(job.backoff).delay(job.crashes + 1), crashed=True
+                )
             case _:
                 return after_failure(job, error, self._policy.backoff)
 

@@ -56,6 +56,26 @@ def test_backoff_is_fixed_or_grows_to_its_cap(backoff: Backoff, delays: list[flo
     assert [backoff.delay(failures, chance=1.0) for failures in (1, 2, 3)] == delays
 
 
+def test_backoff_by_a_list_repeats_the_last_delay() -> None:
+    backoff = Backoff().under({"delays_s": [5, 30, 600]})
+    assert [backoff.delay(failures) for failures in (1, 2, 3, 4)] == [5, 30, 600, 600]
+
+
+def test_a_policy_says_what_differs_from_the_configured_backoff() -> None:
+    configured = Backoff(delay_s=60, factor=3, cap_s=100, jitter=0.0)
+    assert configured.under(None) is configured
+    assert configured.under({"delay_s": 1}) == Backoff(delay_s=1, factor=3, cap_s=100)
+    outcome = after_failure(replace(JOB, backoff={"delay_s": 7}), RenderError("no"), configured)
+    assert isinstance(outcome, Retried)
+    assert outcome.delay_s == 7
+
+
+def test_an_error_whose_code_the_kind_never_retries_fails_at_once() -> None:
+    assert isinstance(
+        after_failure(replace(JOB, never_retry=frozenset({"render"})), RenderError("no"), Backoff()), Failed
+    )
+
+
 def test_backoff_stays_finite_after_a_thousand_failures() -> None:
     assert Backoff(delay_s=1, factor=10, cap_s=3600).delay(1000) == 3600
 
