@@ -152,9 +152,54 @@ class RenderMemory(RenderError):
 
 
 class ChildDied(RenderError):
-    """A render child ended without an answer; the message names signal and peak memory."""
+    """A child process ended without an answer; the message names signal and peak memory."""
 
     code = "child-died"
+
+
+class TaskError(ReportdError):
+    """A task's own code raised; the message has its exception, file and line, `detail` the traceback."""
+
+    code = "task"
+
+
+class TaskFatal(TaskError):
+    """A task raised what its `never_retry` lists, or this on purpose: no other try can help."""
+
+    code = "task-fatal"
+    retryable = False
+
+
+class TaskMemory(TaskError):
+    """A task ran into its memory limit."""
+
+    code = "task-memory"
+
+
+class TaskResultError(ReportdError):
+    """A task returned what JSON can't hold."""
+
+    code = "task-result"
+    retryable = False
+
+
+class TaskBroken(ReportdError):
+    """A task, or its whole module, can't be loaded; the message says why."""
+
+    code = "task-broken"
+    retryable = False
+
+
+class ServiceError(ReportdError):
+    """A service that a task needs could not be opened."""
+
+    code = "service"
+
+
+class AttemptLost(ReportdError):
+    """The job is another worker's by now, or has ended: this attempt keeps nothing any more."""
+
+    code = "attempt-lost"
 
 
 class PdfEngineMissing(ReportdError):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reportd.job import PERCENT, Step
+
+# A first report beyond this tells of work that an earlier attempt did.
+_RESUMED_PERCENT = 20.0
+_ETA_MAX_S = 10 * 365 * 86_400.0
 
 
 class Progress:
@@ -15,15 +21,32 @@ class Progress:
         self.step: str = Step.INITIALIZING
         self.percent: int = 0
         self.message: str | None = None
+        self.eta: datetime | None = None
         self.steps_s: dict[str, float] = {}
         self.cpu_s: float = 0.0
         self.peak_bytes: int = 0
-        self._entered = time.monotonic()
+        self._began = self._entered = time.monotonic()
+        self._paced: tuple[float, float] | None = None
 
     def enter(self, step: Step, message: str | None = None) -> None:
         """The attempt goes on to `step`; the seconds so far are booked on the one before."""
         self._book()
         self.step, self.percent, self.message = step, PERCENT[step], message
+
+    def report(self, percent: float, message: str | None) -> None:
+        """Note how far the attempt is, and from its pace so far when it will end. Out of bounds counts as the bound."""
+        now = time.monotonic()
+        if not math.isfinite(percent):
+            raise ValueError(f"progress of {percent} % has no meaning; give 0 to 100")
+        percent = min(max(percent, 0.0), 100.0)
+        if self._paced is None or percent < self._paced[1]:
+            # An attempt that resumes begins in the middle: the pace counts from its first word.
+            self._paced = (self._began, 0.0) if percent < _RESUMED_PERCENT else (now, percent)
+        since, first = self._paced
+        if percent > first:
+            left_s = (now - since) / (percent - first) * (100.0 - percent)
+            self.eta = datetime.now(UTC) + timedelta(seconds=min(left_s, _ETA_MAX_S))
+        self.percent, self.message = int(percent), message
 
     def cost(self, *, cpu_s: float, peak_bytes: int) -> None:
         """Add what a child used: CPU seconds, and its peak resident bytes."""

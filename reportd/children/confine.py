@@ -85,19 +85,17 @@ def use_temporary(directory: Path) -> None:
     tempfile.tempdir = str(directory)  # a choice made before is cached there
 
 
-def limit_memory(limit_bytes: int) -> None:
-    """Hold this process to so much private memory (with what it has already), for as long as it lives."""
-    address_space = _status("VmSize") + 2 * limit_bytes
-    _set_limit(resource.RLIMIT_DATA, limit_bytes, limit_bytes + _MEMORY_RESERVE_BYTES)
-    _set_limit(resource.RLIMIT_AS, address_space, address_space)
-
-
-def limit_cpu(more_s: int) -> None:
-    """Let this process use `more_s` seconds of CPU from now on; past them SIGXCPU ends it. May be renewed."""
+def hold(*, memory_bytes: int, cpu_s: int) -> None:
+    """Hold this process, which is used again and again, to so much private memory (with what it has already) and to
+    `cpu_s` seconds of CPU from now on. What it starts inherits both; past the seconds SIGXCPU ends it.
+    """
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    soft = int(usage.ru_utime + usage.ru_stime) + more_s
-    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    for what, soft in (
+        (resource.RLIMIT_DATA, memory_bytes),
+        (resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime) + cpu_s),
+    ):
+        _, allowed = resource.getrlimit(what)
+        resource.setrlimit(what, (soft if allowed == resource.RLIM_INFINITY else min(soft, allowed), allowed))
 
 
 def first_to_go() -> None:
@@ -145,18 +143,19 @@ def _reset_signals() -> None:
 
 
 def _limit(limits: ChildLimits) -> None:
-    limit_memory(limits.memory_bytes)
-    _set_limit(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1)
-    _set_limit(resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes)
-    _set_limit(resource.RLIMIT_CORE, 0, 0)
-    _set_limit(resource.RLIMIT_NOFILE, _FILES_MAX, _FILES_MAX)
-
-
-def _set_limit(what: int, soft: int, hard: int) -> None:
-    _, allowed = resource.getrlimit(what)
-    if allowed != resource.RLIM_INFINITY:
-        soft, hard = min(soft, allowed), min(hard, allowed)
-    resource.setrlimit(what, (soft, hard))
+    address_space = _status("VmSize") + 2 * limits.memory_bytes
+    for what, soft, hard in (
+        (resource.RLIMIT_DATA, limits.memory_bytes, limits.memory_bytes + _MEMORY_RESERVE_BYTES),
+        (resource.RLIMIT_AS, address_space, address_space),
+        (resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1),
+        (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_NOFILE, _FILES_MAX, _FILES_MAX),
+    ):
+        _, allowed = resource.getrlimit(what)
+        if allowed != resource.RLIM_INFINITY:
+            soft, hard = min(soft, allowed), min(hard, allowed)
+        resource.setrlimit(what, (soft, hard))
 
 
 def _status(field: str) -> int:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from reportd.job import Artifact, Completed, Job
 from reportd.progress import Progress
+
+Share = Literal["long", "brief", "process"]
+"""Kinds that share what a daemon takes on at once: long ones, brief ones, and those that run in task processes."""
+
+
+def share_of(kind: Kind) -> Share:
+    """Where `kind` counts: what its own `share` says, where it has one."""
+    share: Share = getattr(kind, "share", "brief" if kind.brief else "long")
+    return share
 
 
 class Kind(Protocol):

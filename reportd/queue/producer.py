@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import structlog
 
@@ -18,20 +17,20 @@ from reportd.db.jobs import Lane
 from reportd.db.pool import Connection, Pool
 from reportd.db.session import session
 from reportd.job import Job
+from reportd.kinds.kind import Share
 from reportd.queue.lanes import Lanes
 
 log = structlog.get_logger()
 
-Share = Literal["long", "brief"]
-SHARES: tuple[Share, ...] = ("long", "brief")
+SHARES: tuple[Share, ...] = ("long", "brief", "process")
 # A claim of brief jobs waits until there is room for a good part of a batch: one statement for many.
 _BATCH_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Claiming:
-    """What a claim needs to know beside the lane: how much this daemon takes on at once, of long and of brief jobs, how
-    far ahead it looks, and the defaults of a job's limits.
+    """What a claim needs to know beside the lane: how much this daemon takes on at once, of long and of brief jobs and
+    of those that run in task processes, how far ahead it looks, and the defaults of a job's limits.
     """
 
     concurrency: int
@@ -39,6 +38,7 @@ class Claiming:
     poll_interval_s: float
     timeout_s: float
     max_attempts: int
+    process_room: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Producer:
         if claimed and share == "brief":
             log.info("jobs.claimed", jobs=len(claimed), queue=lane.queue, priority=lane.priority)
         for job in claimed:
-            if share == "long":
+            if share != "brief":
                 log.info("job.claimed", job=job.id, kind=job.kind, queue=job.queue, attempt=job.attempt)
             self._work.start(job)
         return len(claimed)
@@ -131,6 +131,8 @@ class Producer:
         taken = self._work.taken(share)
         if share == "long":
             return max(0, self._claiming.concurrency - taken)
+        if share == "process":
+            return max(0, self._claiming.process_room - taken)
         room = self._claiming.brief_concurrency - taken
         return room if room >= self._claiming.brief_concurrency * _BATCH_SHARE else 0
 

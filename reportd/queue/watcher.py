@@ -34,6 +34,7 @@ class Watcher:
                         step=progress.step,
                         percent=progress.percent,
                         message=progress.message,
+                        eta=progress.eta,
                     )
                     attempt.written = state
             interrupted = await jobs.interrupted(

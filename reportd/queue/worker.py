@@ -17,7 +17,7 @@ from reportd.db.renewal import LeaseRenewal
 from reportd.db.session import session
 from reportd.errors import DatabaseUnavailable
 from reportd.host import Identity
-from reportd.kinds.kind import Kind
+from reportd.kinds.kind import Kind, share_of
 from reportd.loops import every, pause
 from reportd.queue.executor import Executor, Policy
 from reportd.queue.lease import Lease
@@ -121,8 +121,8 @@ async def _registered(
                 worker=me,
                 claiming=settings.claiming,
                 work=Work(
-                    kinds=lambda share: [kind.name for kind in kinds.values() if kind.brief == (share == "brief")],
-                    taken=lambda share: executor.taken(brief=share == "brief"),
+                    kinds=lambda share: [kind.name for kind in kinds.values() if share_of(kind) == share],
+                    taken=executor.taken,
                     known=lambda: [attempt.job.id for attempt in executor.running],
                     start=lambda job: executor.start(job, group=group),
                 ),

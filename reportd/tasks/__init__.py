@@ -1,0 +1,1 @@
+"""Tasks: functions of the application's that are kinds of jobs. See `reportd.tasks.definition`."""
