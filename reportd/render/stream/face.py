@@ -12,6 +12,7 @@ Shown = tuple[str, float]
 """Glyphs, as they stand in the operand of `TJ`, and their width in em."""
 
 _END = "\0"
+_SOFT_HYPHEN = "\u00ad"
 
 
 class Face:
@@ -26,7 +27,7 @@ class Face:
         self._glyphs = {character: glyph for character, glyph in glyphs.items() if glyph is not None}
         self._used: dict[int, str] = {}
         self._pairs = _Pairs(self)
-        self.knows = frozenset(self._glyphs)
+        self.knows = frozenset(self._glyphs) - {_SOFT_HYPHEN}
 
     def show(self, text: str) -> Shown:
         """`text`, not empty, as glyphs."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from reportd.render.view import Grid, Line, LineKind
+from reportd.report.document import Mark
 
 BREAK = "tbody > tr:nth-child(3) { break-before: page }"
 """The rule that puts the specimen's lines on a page of their own, below a repeated heading."""
+
+MARKS: tuple[Mark, ...] = get_args(Mark)
 
 Colour = tuple[float, float, float]
 
@@ -91,6 +94,7 @@ class Geometry:
     shapes: Mapping[LineKind, Shape]
     odd: tuple[Rule, ...]
     link: Type
+    marks: Mapping[Mark, Type]
 
 
 def specimen(grid: Grid) -> Grid:
@@ -102,6 +106,7 @@ def specimen(grid: Grid) -> Grid:
         Line("group", ("0",)),
         row,
         replace(row, links=("http://0",) * columns),
+        *(replace(row, marks=(mark,) * columns) for mark in MARKS),
         replace(row, odd=True),
         row,
         Line("subtotal", sums),
@@ -116,7 +121,7 @@ def geometry(rendering: Any) -> Geometry:
     """The geometry of a laid out `specimen`."""
     page = rendering.pages[1]._page_box
     groups = {box.element_tag: box for box in _walk(page) if type(box).__name__ == "TableRowGroupBox"}
-    link, odd, even, subtotal, total, group, cut = groups["tbody"].children
+    link, *marked, odd, even, subtotal, total, group, cut = groups["tbody"].children
     header = groups["thead"].children[0]
     margins = {box.at_keyword: box for box in page.children if type(box).__name__ == "MarginBox"}
     furniture: list[Text | Rule] = [*_rules(header), *_texts(header)]
@@ -135,7 +140,8 @@ def geometry(rendering: Any) -> Geometry:
         running=running,
         shapes={kind: _shape(row) for kind, row in shapes.items()},  # type: ignore[misc]
         odd=tuple(_below(rule, odd) for rule in _rules(odd)),
-        link=_type(next(box for box in _walk(link) if type(box).__name__ == "TextBox").style),
+        link=_first_type(link),
+        marks={mark: _first_type(row) for mark, row in zip(MARKS, marked, strict=True)},
     )
 
 
@@ -159,6 +165,10 @@ def _shape(row: Any) -> Shape:
     baseline = first.position_y + first.baseline - row.position_y
     rules = tuple(_below(rule, row) for rule in _rules(row))
     return Shape(row.height, baseline, leading, tuple(slots), rules)
+
+
+def _first_type(row: Any) -> Type:
+    return _type(next(box for box in _walk(row) if type(box).__name__ == "TextBox").style)
 
 
 def _below(rule: Rule, row: Any) -> Rule:

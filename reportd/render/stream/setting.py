@@ -12,7 +12,7 @@ from reportd.render.stream.face import Face, Shown
 from reportd.render.stream.fallback import Fallback
 from reportd.render.stream.geometry import Geometry, Slot, Text, Type
 from reportd.render.stream.objects import Objects
-from reportd.render.view import Grid, Line
+from reportd.render.view import Grid, Line, LineKind
 from reportd.render.wrapping import clamp, wrap
 
 Piece = tuple[str, str]
@@ -20,6 +20,8 @@ Piece = tuple[str, str]
 Cell = tuple[Piece, ...]
 
 _CACHE_MAX = 5_000
+_SUMS: tuple[LineKind, ...] = ("subtotal", "total")
+_WIDE: tuple[LineKind, ...] = ("group", "cut")
 _WEIGHTS = ((False, REGULAR), (True, SEMIBOLD))
 _SLACK = 1.0001
 
@@ -105,6 +107,10 @@ def colour(type: Type) -> str:
     return " ".join(f"{part:.4g}" for part in type.colour) + " rg"
 
 
+def _choice(type: Type, typesetter: Typesetter) -> str:
+    return f"{typesetter.font(type)} {colour(type)}"
+
+
 class Setting:
     """Sets the lines of one table."""
 
@@ -113,22 +119,12 @@ class Setting:
         self._places = [head.place for head in grid.heads]
         self._all = self._places == list(range(len(self._places)))
         shapes = geometry.shapes
-        self._row = [
-            _Column(slot, typesetter, wraps=head.wraps)
-            for slot, head in zip(shapes["row"].slots, grid.heads, strict=True)
-        ]
-        self._links = [
-            _Column(slot, typesetter, wraps=head.wraps, link=geometry.link)
-            for slot, head in zip(shapes["row"].slots, grid.heads, strict=True)
-        ]
-        self._sums = {
-            kind: [_Column(slot, typesetter, wraps=False) for slot in shapes[kind].slots]
-            for kind in ("subtotal", "total")
-        }
-        self._wide = {
-            kind: _Column(shapes[kind].slots[0], typesetter, wraps=True, cut=False) for kind in ("group", "cut")
-        }
         self._typesetter = typesetter
+        self._row = self._columns(None)
+        self._links = self._columns(geometry.link)
+        self._marked = {mark: self._columns(type) for mark, type in geometry.marks.items()}
+        self._sums = {kind: [_Column(slot, typesetter, wraps=False) for slot in shapes[kind].slots] for kind in _SUMS}
+        self._wide = {kind: _Column(shapes[kind].slots[0], typesetter, wraps=True, cut=False) for kind in _WIDE}
 
     def set(self, line: Line) -> SetLine:
         """`line`, of the whole table, as it stands in this part of it."""
@@ -136,6 +132,11 @@ class Setting:
         match line.kind:
             case "row":
                 columns = self._row
+                if line.marks:
+                    columns = [
+                        self._marked[mark][n] if mark else column
+                        for n, (column, mark) in enumerate(zip(columns, line.marks, strict=True))
+                    ]
                 if line.links:
                     columns = [
                         self._links[n] if target else column
@@ -167,6 +168,13 @@ class Setting:
             cells[number] = column.clamped(cells[number])
         return replace(line, cells=tuple(cells))
 
+    def _columns(self, type: Type | None) -> list[_Column]:
+        slots = self._geometry.shapes["row"].slots
+        return [
+            _Column(slot, self._typesetter, wraps=head.wraps, type=type)
+            for slot, head in zip(slots, self._heads, strict=True)
+        ]
+
     def _sum(self, line: Line) -> list[Cell]:
         columns = self._sums[line.kind]
         cells = [column.set(text) for column, text in zip(columns[line.span :], line.cells[line.span :], strict=True)]
@@ -182,13 +190,16 @@ class _Column:
     """Sets the texts of one column, each text once as long as it is remembered."""
 
     def __init__(
-        self, slot: Slot, typesetter: Typesetter, *, wraps: bool, cut: bool = True, link: Type | None = None
+        self, slot: Slot, typesetter: Typesetter, *, wraps: bool, cut: bool = True, type: Type | None = None
     ) -> None:
-        type = link or slot.type
-        self._slot, self._type, self._wraps, self._cut = slot, type, wraps, cut
+        kind = slot.type if type is None else type
+        self._slot, self._type, self._wraps, self._cut = slot, kind, wraps, cut
         self._typesetter = typesetter
-        self._show = typesetter.shower(type)
-        self._colour = (colour(type) + " ", " " + colour(slot.type)) if link else ("", "")
+        self._show = typesetter.shower(kind)
+        # What differs from the type of all rows is chosen for this text, and undone.
+        self._chosen = (
+            ("", "") if type is None else (f"{_choice(kind, typesetter)} ", f" {_choice(slot.type, typesetter)}")
+        )
         self._known: dict[str, Cell] = {}
 
     @property
@@ -203,7 +214,7 @@ class _Column:
             return ()
         shown = self._lines(text) if self._wraps else [self._show(text)]
         end = (until or self).end
-        before, after = self._colour
+        before, after = self._chosen
         made = tuple(
             (f"{end - width if self._slot.align_right else self._slot.x:.3f}", f"{before}{operators}{after}")
             for operators, width in shown

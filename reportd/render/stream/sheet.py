@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import pydyf
 
 from reportd.render.stream.geometry import Geometry, Rule, Text
 from reportd.render.stream.objects import Objects
@@ -17,6 +20,17 @@ PX = 0.75
 
 _GROUP_LEVEL = 3
 _FRAME = 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A linked text: the numbers of its tag, of its cell's and of its mark; `box` in px (left, top, right, bottom)."""
+
+    number: int
+    cell: int
+    mark: int
+    target: str
+    box: tuple[float, float, float, float]
 
 
 class Sheets:
@@ -87,7 +101,7 @@ class Sheets:
         rows: list[int] = []
         tags: list[int] = []
         texts: list[str] = []
-        links: list[int] = []
+        links: list[_Link] = []
         drawings: list[str] = []
         mark = 0
         for y, line in sheet.lines:
@@ -105,18 +119,29 @@ class Sheets:
             struck = [f"<</S/TR/P {body} 0 R/K[" + " ".join([f"{n} 0 R" for n in range(row + 1, number)]) + "]>>"]
             tag, extra = ("TD", "") if kind == "row" else ("TH", self._attributes(line))
             above = f"/P {row} 0 R/Pg {page} 0 R"
-            for place, cell in enumerate(line.cells, start=row + 1):
+            targets = line.line.links or itertools.repeat("")
+            for place, cell, target in zip(range(row + 1, number), line.cells, targets, strict=False):
+                owner = place
                 if not cell:
                     struck.append(f"<</S/{tag}{above}{extra}>>")
                 else:
-                    struck.append(f"<</S/{tag}{above}/K {mark}{extra}>>")
-                    texts.append(f"/{tag}<</MCID {mark}>>BDC")
+                    if target:
+                        slot = shape.slots[place - row - 1]
+                        owner = self._objects.number()
+                        struck.append(f"<</S/TD{above}/K {owner} 0 R>>")
+                        links.append(
+                            _Link(owner, place, mark, target, (slot.x, y, slot.x + slot.width, y + line.height))
+                        )
+                        texts.append(f"/Link<</MCID {mark}>>BDC")
+                    else:
+                        struck.append(f"<</S/{tag}{above}/K {mark}{extra}>>")
+                        texts.append(f"/{tag}<</MCID {mark}>>BDC")
                     down = base
                     for x, operators in cell:
                         texts.append(f"1 0 0 -1 {x} {down:.3f} Tm {operators}")
                         down += shape.leading
                     texts.append("EMC")
-                    tags.append(place)
+                    tags.append(owner)
                     mark += 1
                 tag, extra = "TD", ""
             self._objects.pack_all(row, struck)
@@ -126,6 +151,9 @@ class Sheets:
             body, (f"<</S/TBody/P {self._table} 0 R/K[" + " ".join([f"{n} 0 R" for n in rows]) + "]>>").encode()
         )
         parents.add(key, b"[" + b" ".join([b"%d 0 R" % n for n in tags]) + b"]")
+        annotations = [
+            self._annotation(link, page, key + number, parents) for number, link in enumerate(links, start=1)
+        ]
         artifact = "/Artifact<</Type/Pagination>>BDC"
         running = ""
         if sheet.running is not None and geometry.running is not None:
@@ -133,7 +161,24 @@ class Sheets:
         return (
             f"q {PX} 0 0 -{PX} 0 {geometry.height * PX:.4f} cm\n{artifact} /{self._furniture} Do{running} EMC\n"
             "/Artifact BMC\n" + "\n".join(drawings) + f"\nEMC\nBT {self._body}\n" + "\n".join(texts) + "\nET Q"
-        ), links
+        ), annotations
+
+    def _annotation(self, link: _Link, page: int, key: int, parents: Parents) -> int:
+        """Write what a reader can click, and its tag; its number."""
+        left, top, right, bottom = (edge * PX for edge in link.box)
+        height = self._geometry.height * PX
+        target = pydyf.String(link.target).data.decode("latin-1")
+        number = self._objects.add(
+            f"<</Type/Annot/Subtype/Link/Rect[{left:.2f} {height - bottom:.2f} {right:.2f} {height - top:.2f}]/F 4"
+            f"/BS<</W 0>>/Contents {target}/A<</S/URI/URI {target}>>/StructParent {key}>>".encode("latin-1")
+        )
+        self._objects.pack(
+            link.number,
+            f"<</S/Link/P {link.cell} 0 R/Pg {page} 0 R"
+            f"/K[{link.mark}<</Type/OBJR/Obj {number} 0 R/Pg {page} 0 R>>]>>".encode(),
+        )
+        parents.add(key, b"%d 0 R" % link.number)
+        return number
 
     def _named(self, place: Text, group: str) -> Text:
         return Text(f"{group} {self._continued}", place.x, place.y, place.right, place.type)
