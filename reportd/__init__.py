@@ -2,10 +2,10 @@
 
 - `report.py`: `Context` (what `fetch(ctx)` is given), `Results` and `Result` (what `build(params, data)` is given),
   `Document` and its parts. See `reportd.report.authoring`.
-- A format (entry point `reportd.formats`): a class with `format` and `render(document, *, out, settings)`; it gets a
-  `Document`. See `reportd.render.task.Renderer`.
-- A kind of job (entry point `reportd.kinds`): a class with the methods of `reportd.kinds.kind.Kind`; it gets a `Job`
-  and returns `Completed`.
+- A format (entry point `reportd.formats`): a `Renderer`, which makes `RenderedFile`s of a `Document`; `read` gives the
+  rows of a `Table`, `display` a value as a reader sees it.
+- A kind of job (entry point `reportd.kinds`): a `Kind`, which gets a `Job` and returns `Completed`; it raises an error
+  of `reportd.errors`, whose class says whether another try can help.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reportd.job import Artifact, Completed, Delivery, Job
+    from reportd.kinds.kind import Kind
+    from reportd.progress import Progress
+    from reportd.render.task import RenderedFile, Renderer, RenderSettings
     from reportd.report.authoring import Context, Result, Results
     from reportd.report.definition import Param, Report
     from reportd.report.document import (
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
         Table,
         Text,
     )
+    from reportd.report.formats import display
+    from reportd.spool import read
 
 __all__ = [
     "Artifact",
@@ -43,10 +48,15 @@ __all__ = [
     "Document",
     "Format",
     "Job",
+    "Kind",
     "Kpi",
     "Kpis",
     "Param",
+    "Progress",
     "Provenance",
+    "RenderSettings",
+    "RenderedFile",
+    "Renderer",
     "Report",
     "Result",
     "Results",
@@ -54,9 +64,21 @@ __all__ = [
     "Section",
     "Table",
     "Text",
+    "display",
+    "read",
 ]
 
-_MODULES = ("reportd.report.document", "reportd.report.authoring", "reportd.report.definition", "reportd.job")
+_MODULES = (
+    "reportd.report.document",
+    "reportd.report.authoring",
+    "reportd.report.definition",
+    "reportd.report.formats",
+    "reportd.job",
+    "reportd.spool",
+    "reportd.render.task",
+    "reportd.progress",
+    "reportd.kinds.kind",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -23,40 +23,60 @@ from reportd.db.session import session
 from reportd.fetch import FetchLimits
 from reportd.host import Identity, identity
 from reportd.job import Backoff
-from reportd.kinds import catalogue
+from reportd.kinds import catalogue, installed, task
 from reportd.kinds.catalogue import Loaded
 from reportd.kinds.deliver import DeliverKind
+from reportd.kinds.shelf import Shelf
+from reportd.kinds.task import Tasks
 from reportd.loops import Step, every
+from reportd.maintenance.gatherer import Gatherer
 from reportd.maintenance.pruner import Pruner
+from reportd.maintenance.reloader import Reloader
 from reportd.maintenance.rescuer import Rescuer
 from reportd.maintenance.scheduler import Scheduler
 from reportd.pipeline import Parts
 from reportd.queue.executor import Policy
 from reportd.queue.producer import Claiming
+from reportd.queue.watchdog import Watchdog
 from reportd.queue.worker import Shutdown, WorkerSettings, work
 from reportd.render.pool import ChildLimits, RenderPool
 from reportd.render.task import RenderSettings
+from reportd.tasks.pool import PoolLimits
 
 log = structlog.get_logger()
 
 PRUNE_S = 300.0
+WATCH_S = 0.3
+RETRY_S = 5.0
+TASKS_S = 5.0
 
 
 async def serve(
-    config: Config, *, dsn: str, ready: Callable[[], None] | None = None, shutdown: Shutdown | None = None
+    config: Config,
+    *,
+    dsn: str,
+    ready: Callable[[], None] | None = None,
+    shutdown: Shutdown | None = None,
+    watch: bool = False,
 ) -> None:
     """Run until SIGTERM, SIGINT or `shutdown.stop`; a second signal, or `shutdown.hurry`, cuts the drain short.
+
+    SIGHUP reads the reports again; `watch` does so whenever a file of theirs changes.
 
     `dsn` is where the queue lives; `ready` is called once jobs are being claimed. Errors: DatabaseUnavailable,
     SchemaError and ConfigError at the start; later no error of a job, a report or the database ends the daemon.
     """
     shutdown = shutdown or Shutdown(asyncio.Event(), asyncio.Event())
     with _signals(shutdown):
-        async with _pools(config, dsn) as (pool, source), _parts(config, pool, source) as parts:
+        async with (
+            _pools(config, dsn) as (pool, source),
+            _parts(config, pool, source) as parts,
+            task.offered(_task_modules(config), pool=pool, limits=_task_limits(config)) as tasks,
+        ):
             # Side by side: the template takes a second or two to be warm, most of it in a process of its own.
             loaded, _ = await asyncio.gather(_prepared(config, pool, source), _warm(parts.render))
             log.info("daemon.started", version=version("reportd"), reports=[report.name for report in loaded])
-            await _run(config, dsn, pool, parts, loaded, ready=ready or _nothing, shutdown=shutdown)
+            await _run(config, dsn, pool, parts, tasks, loaded, ready=ready or _nothing, shutdown=shutdown, watch=watch)
     log.info("daemon.stopped")
 
 
@@ -78,35 +98,59 @@ async def _run(
     dsn: str,
     pool: Pool,
     parts: Parts,
+    tasks: Tasks,
     loaded: Sequence[Loaded],
     *,
     ready: Callable[[], None],
     shutdown: Shutdown,
+    watch: bool,
 ) -> None:
     """What a daemon does at the same time; the maintenance ends when the work has."""
     worker = config.worker
     me = identity()
+    shelf = _shelf(config, pool, parts, tasks, loaded)
+    watchdog = Watchdog()
+    reloader = Reloader(shelf, watch=watch)
     async with asyncio.TaskGroup() as group:
         crew = [
             group.create_task(every(seconds, step))
             for seconds, step in _maintenance(config, pool=pool, parts=parts, me=me)
         ]
+        crew.append(group.create_task(every(WATCH_S if watch else RETRY_S, reloader.step, wake=reloader.wake)))
+        crew.append(group.create_task(every(TASKS_S, tasks.keep)))
+        crew.append(group.create_task(every(watchdog.interval_s, watchdog.beat)))
+        watchdog.start()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.order)
         if "worker" in worker.roles:
             await work(
                 pool=pool,
-                kinds=catalogue.runnable(loaded, parts) | {"deliver": _deliver_kind(config, pool, parts)},
+                kinds=shelf.kinds,
                 settings=_worker_settings(config, dsn, me),
-                announce=lambda worker_id: catalogue.announce(
-                    pool, loaded, channels=parts.channels, worker=worker_id, timezone=config.reports.timezone
-                ),
+                announce=shelf.announce,
                 ready=ready,
                 shutdown=shutdown,
             )
         else:
             ready()
             await shutdown.stop.wait()
-        for task in crew:
-            task.cancel()
+        await watchdog.stop()
+        for each in crew:
+            each.cancel()
+
+
+def _shelf(config: Config, pool: Pool, parts: Parts, tasks: Tasks, loaded: Sequence[Loaded]) -> Shelf:
+    plugged = installed.load(plugins.kinds())
+    for each in plugged:
+        if each.broken is not None:
+            log.error("plugin.broken", kind=each.name, error=each.broken.message)
+    return Shelf(
+        loaded,
+        [*plugged, *tasks.offered],
+        own={"deliver": _deliver_kind(config, pool, parts)},
+        directories=config.reports.directories,
+        parts=parts,
+        timezone=config.reports.timezone,
+    )
 
 
 def _deliver_kind(config: Config, pool: Pool, parts: Parts) -> DeliverKind:
@@ -120,6 +164,7 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
     rescuer = Rescuer(pool=pool, me=me, lease_s=worker.lease_s, crashes_max=worker.crashes_max)
     pruner = Pruner(pool=pool, spool=parts.spool, store=parts.store, orphan_age_s=storage.orphan_age_s)
     crew: list[tuple[float, Step]] = [(min(2.0, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
+    crew.append((2.0, Gatherer(pool=pool).step))
     if "scheduler" in worker.roles:
         plans = config.schedules
         scheduler = Scheduler(pool=pool, interval_s=plans.interval_s, catch_up_max=plans.catch_up_max)
@@ -200,6 +245,22 @@ async def _parts(config: Config, pool: Pool, source: Pool) -> AsyncIterator[Part
         await render.close()
 
 
+def _task_modules(config: Config) -> list[str]:
+    return [*config.tasks.modules, *plugins.tasks().values()] if "worker" in config.worker.roles else []
+
+
+def _task_limits(config: Config) -> PoolLimits:
+    tasks = config.tasks
+    return PoolLimits(
+        processes_min=tasks.processes_min,
+        processes_max=tasks.processes_max,
+        idle_s=tasks.idle_s,
+        waiting_max=tasks.waiting_max,
+        memory_mb=tasks.memory_mb,
+        cpu_s=tasks.cpu_s,
+    )
+
+
 def _worker_settings(config: Config, dsn: str, me: Identity) -> WorkerSettings:
     worker = config.worker
     return WorkerSettings(
@@ -217,6 +278,7 @@ def _worker_settings(config: Config, dsn: str, me: Identity) -> WorkerSettings:
             concurrency=worker.concurrency,
             timeout_s=worker.timeout_s,
             max_attempts=worker.retries + 1,
+            process_room=_task_limits(config).room,
         ),
         policy=Policy(
             backoff=Backoff(

@@ -106,6 +106,13 @@ class ReportCodeError(ReportdError):
     retryable = False
 
 
+class PluginError(ReportdError):
+    """An installed package's kind of job can't be loaded; the message names its place."""
+
+    code = "plugin-broken"
+    retryable = False
+
+
 class ParamsError(ReportdError):
     """A parameter is missing, unknown, or not of its type."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -62,6 +63,23 @@ def reports(directories: Sequence[Path]) -> list[LoadedReport]:
         loaded = _load(path)
         by_name.setdefault(loaded.name, []).append(loaded)
     return [_the_only(name, found) for name, found in sorted(by_name.items())]
+
+
+def stamp(directories: Sequence[Path]) -> frozenset[tuple[str, int, int, int]]:
+    """What tells one state of the report directories from another: path, time of change, size, number of each file."""
+    found = set()
+    for directory in directories:
+        for path in (directory, *directory.glob("*"), *directory.glob("*/*")):
+            with suppress(OSError):  # it has gone since it was listed: the next stamp is without it
+                status = path.stat()
+                if not path.is_dir():
+                    found.add((str(path), status.st_mtime_ns, status.st_size, status.st_ino))
+    return frozenset(found)
+
+
+def tasks() -> Mapping[str, str]:
+    """The installed modules of tasks: name → dotted module. Raises ConfigError as `formats` does."""
+    return _places("reportd.tasks")
 
 
 def _places(group: str) -> dict[str, str]:

@@ -72,7 +72,13 @@ class Daemon:
 
 @asynccontextmanager
 async def daemon(
-    dsn: str, state: Path, reports: Path, *, environment: Mapping[str, str] | None = None, wait: bool = True
+    dsn: str,
+    state: Path,
+    reports: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    wait: bool = True,
+    arguments: Sequence[str] = (),
 ) -> AsyncIterator[Daemon]:
     """A daemon that claims jobs; ended by SIGKILL if the test has not ended it itself."""
     settings = {
@@ -89,6 +95,7 @@ async def daemon(
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("reportd"),
         "run",
+        *arguments,
         env=kept | settings,
         cwd=state.parent,
         stderr=asyncio.subprocess.PIPE,

@@ -42,6 +42,7 @@ async def _examine(dsn: str | None, config_path: Path | None) -> list[Finding]:
     documents = asyncio.create_task(host_probes.documents())
     findings += await _database(config, dsn, config_path)
     findings += await documents
+    findings += host_probes.plugged()
     storage = config.storage
     places = {"state": storage.state_dir, "artifacts": storage.artifacts_dir, "spool": storage.spool_dir}
     findings += host_probes.storage(places)

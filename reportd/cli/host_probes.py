@@ -13,6 +13,7 @@ from reportd.cli import formats
 from reportd.cli.finding import Finding, fault, ok, warning
 from reportd.cli.output import size
 from reportd.db import embedded
+from reportd.kinds import installed
 
 _FONT = "fontpkg_source_sans_3"
 _FREE_LOW = 2_000_000_000
@@ -33,6 +34,15 @@ async def documents() -> list[Finding]:
     else:
         findings.append(ok("font", "Source Sans 3, with the package"))
     return findings
+
+
+def plugged() -> Iterator[Finding]:
+    """Each kind of job that an installed package brings."""
+    for each in installed.load(plugins.kinds()):
+        if each.broken is not None:
+            yield fault(f"kind {each.name}", each.broken.message, "upgrade or uninstall its package; its jobs fail")
+        else:
+            yield ok(f"kind {each.name}", f"from {each.place}")
 
 
 def storage(directories: Mapping[str, Path]) -> Iterator[Finding]:

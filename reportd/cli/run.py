@@ -34,6 +34,7 @@ from reportd.errors import DatabaseUnavailable
 @click.option(
     "--log-format", type=click.Choice(["auto", "console", "json"]), help="console for people, json for programs."
 )
+@click.option("--reload", is_flag=True, help="Read reports again as soon as a file of theirs changes (for authors).")
 @database_options
 def run(
     *,
@@ -42,6 +43,7 @@ def run(
     concurrency: int | None,
     log_level: str | None,
     log_format: str | None,
+    reload: bool,
     dsn: str | None,
     config_path: Path | None,
 ) -> None:
@@ -62,12 +64,12 @@ def run(
         },
     )
     telemetry.configure(format=config.log.format, level=config.log.level)
-    asyncio.run(_run(config))
+    asyncio.run(_run(config, watch=reload))
 
 
-async def _run(config: Config) -> None:
+async def _run(config: Config, *, watch: bool) -> None:
     async with _database(config) as dsn:
-        await daemon.serve(config, dsn=dsn)
+        await daemon.serve(config, dsn=dsn, watch=watch)
 
 
 @asynccontextmanager

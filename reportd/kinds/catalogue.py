@@ -18,8 +18,7 @@ from reportd.db.pool import Pool
 from reportd.db.session import session
 from reportd.errors import DatabaseUnavailable, LimitExceeded, QueryInterrupted, ReportdError
 from reportd.job import storable
-from reportd.kinds.installed import Installed
-from reportd.kinds.kind import Kind
+from reportd.kinds.kind import Kind, Offered
 from reportd.kinds.report import BrokenKind, ReportKind
 from reportd.pipeline import Parts
 from reportd.plugins import Broken
@@ -47,7 +46,7 @@ async def announce(
     pool: Pool,
     loaded: Sequence[Loaded],
     *,
-    installed: Sequence[Installed] = (),
+    installed: Sequence[Offered] = (),
     dropped: Collection[str] = (),
     channels: Collection[str],
     worker: int,
@@ -55,16 +54,17 @@ async def announce(
 ) -> None:
     """Write the kinds, and the schedules that reports declare, to the database in the name of `worker`.
 
-    `installed` are the kinds of plugins, `dropped` the names of reports that are not there any more; `channels` are those that jobs may deliver by; `timezone` holds for schedules that name none.
+    `installed` are the kinds of plugins, `dropped` the names of reports that are not there any more; `channels` are
+    those that jobs may deliver by; `timezone` holds for schedules that name none.
     """
     reports = [report for report in loaded if isinstance(report, Report)]
-    declared = {name: () for name in dropped} | {report.name: report.schedules for report in reports}
+    declared = dict.fromkeys(dropped, ()) | {report.name: report.schedules for report in reports}
     async with session(pool) as conn, conn.transaction():
         rows = [*map(_row, loaded), *(each.row for each in installed), _delivering(channels)]
         await kinds.upsert(conn, rows, worker=worker)
         presets = await templates.declare(
             conn,
-            {name: () for name in dropped} | {report.name: report.templates for report in reports},
+            dict.fromkeys(dropped, ()) | {report.name: report.templates for report in reports},
             worker=worker,
         )
         plans = await schedules.declare(conn, declared, worker=worker, timezone=timezone)
@@ -131,7 +131,7 @@ def _row(loaded: Loaded) -> KindRow:
         name=loaded.name,
         type="report",
         title=loaded.title,
-        params_schema=schema_of(loaded.params),
+        params_schema=schema_of(loaded.orderable),
         formats=tuple(plugins.formats()),
         queue=loaded.queue,
         priority=loaded.priority,

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from reportd.errors import ReportError
-from reportd.job import Artifact, Completed, Job
+from reportd.errors import PluginError, ReportdError, ReportError
+from reportd.job import Artifact, Completed, Divided, Job
+from reportd.kinds import burst
 from reportd.pipeline import Parts, clear, produce
 from reportd.plugins import Broken
 from reportd.progress import Progress
@@ -28,20 +29,26 @@ class ReportKind:
     def resolve(self, job: Job) -> Mapping[str, Any]:
         """Typed parameters as JSON; period words count from the slot, else from the order. Raises ParamsError."""
         timezone = self._report.timezone or self._parts.settings.timezone
+        divides = burst.divides(job, self._report)
+        provided = self._report.burst.params if self._report.burst and divides else ()
         resolved = params.resolve(
-            self._report.params,
+            [param for param in self._report.params if param.name not in provided],
             job.params,
             now=job.slot or job.created_at,
             timezone=timezone,
         )
+        if divides:
+            return resolved.as_json()
         # A target that can't be filled in fails the job now, not after all the work.
         wanted = job.deliver or (self._report.deliver.to if self._report.deliver else ())
         values = targets.values(job, self._report.params, resolved=resolved.as_json(), timezone=timezone)
         targets.deliveries(wanted, channels=self._parts.channels, values=values, path=self._report.source.path)
         return resolved.as_json()
 
-    async def run(self, job: Job, progress: Progress) -> Completed:
-        """Fetch, build, render, store."""
+    async def run(self, job: Job, progress: Progress) -> Completed | Divided:
+        """Fetch, build, render, store; or find out which documents there are to make."""
+        if burst.divides(job, self._report):
+            return await burst.divide(job, self._report, self._parts, progress)
         return await produce(job, self._report, self._parts, progress)
 
     async def discard(self, artifacts: tuple[Artifact, ...]) -> None:
@@ -55,7 +62,7 @@ class ReportKind:
 
 
 class BrokenKind:
-    """A report that could not be read or prepared: its jobs fail at once, with the reason."""
+    """A report that can't be read or prepared, or a plugin that can't be loaded: its jobs fail at once, with why."""
 
     brief = False
 
@@ -64,12 +71,16 @@ class BrokenKind:
         self._error = broken.error
 
     def resolve(self, job: Job) -> Mapping[str, Any]:
-        """Raises the ReportError that broke the report."""
-        raise ReportError(self._error.message, **self._error.detail)
+        """Raises what is wrong, as ReportError or PluginError."""
+        raise self._failure()
 
     async def run(self, job: Job, progress: Progress) -> Completed:
-        """Raises the ReportError that broke the report; reached by a retry whose parameters are settled already."""
-        raise ReportError(self._error.message, **self._error.detail)
+        """Raises the same; reached by a retry whose parameters are settled already."""
+        raise self._failure()
+
+    def _failure(self) -> ReportdError:
+        kind = PluginError if isinstance(self._error, PluginError) else ReportError
+        return kind(self._error.message, **self._error.detail)
 
     async def discard(self, artifacts: tuple[Artifact, ...]) -> None:
         """Nothing is ever stored."""
