@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from reportd import spool
 from reportd.errors import QueryError, disk_error
 from reportd.fetch.dataset import spool_blocks, spool_query
+from reportd.fetch.failure import Sent, translated
 from reportd.fetch.limits import FetchLimits
 from reportd.fetch.query import prepare
 from reportd.fetch.snapshot import snapshot
+from reportd.report import binding
 from reportd.report.definition import Block, Report
 from reportd.report.params import Params, Value
 from reportd.spool import Dataset, Spooled
@@ -54,24 +56,35 @@ class Inquiry:
             )
         # A name that no block can have: the file of a block is never written over.
         block = replace(block, name=f"query.{len(self._asked) + 1}")
-        query = await prepare(self._connection, block, self._params.bound(values), self._limits)
-        spent = sum(each.bytes for each in (*self.dataset.blocks.values(), *self._asked.values()))
-        spooled = await spool_query(
-            self._connection, query, self.dataset.directory, report=self._report, limits=self._limits, spent=spent
-        )
+        await self._execute(block, "SAVEPOINT asked")
+        try:
+            query = await prepare(self._connection, block, self._params.bound(values), self._limits)
+            spent = sum(each.bytes for each in (*self.dataset.blocks.values(), *self._asked.values()))
+            spooled = await spool_query(
+                self._connection, query, self.dataset.directory, report=self._report, limits=self._limits, spent=spent
+            )
+        except QueryError:
+            # The report's code may take the error and ask for something else.
+            await self._execute(block, "ROLLBACK TO SAVEPOINT asked")
+            raise
         self._asked[block.name] = spooled
         return spooled
+
+    async def _execute(self, block: Block, statement: str) -> None:
+        assert self._connection is not None
+        with translated(Sent(block, binding.inlined("", {})), self._limits):
+            await self._connection.execute(statement)
 
     async def close(self, names: Mapping[str, str]) -> None:
         """No more queries: end the snapshot, and take what was asked for into the dataset.
 
-        `names` maps what a result is called in the report to the name that `ask` gave it. Errors: KeyError, ValueError.
+        `names` maps what a result is called in the report to the name that `ask` gave it. Errors: QueryError.
         """
         self._connection = None
         await self._stack.aclose()
+        if names.keys() & self.dataset.blocks.keys() or not set(names.values()) <= self._asked.keys():
+            raise QueryError("the report's code keeps results that are blocks' or were never asked for")
         named = {name: replace(self._asked[asked], name=name) for name, asked in names.items()}
-        if taken := named.keys() & self.dataset.blocks.keys():
-            raise ValueError(f"results of fetch are called like blocks: {', '.join(sorted(taken))}")
         self.dataset = replace(self.dataset, blocks={**self.dataset.blocks, **named})
 
 

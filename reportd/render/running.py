@@ -158,8 +158,8 @@ class Running:
 
 
 def _file(raw: Mapping[str, Any]) -> RenderedFile:
-    file = RenderedFile(**raw)
-    texts = (file.format, file.name, file.path, file.content_type)
+    file = RenderedFile(**{**raw, "notes": tuple(raw.get("notes", ()))})
+    texts = (file.format, file.name, file.path, file.content_type, *file.notes)
     counts = (file.rows, file.pages)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int | None) for n in counts):
         raise TypeError("a file whose fields are of the wrong types")
@@ -174,9 +174,12 @@ def question(raw: Mapping[str, Any]) -> Question:
     if not (isinstance(sql, str) and isinstance(file, str) and isinstance(line, int) and isinstance(column, int)):
         raise TypeError("a query whose fields are of the wrong types")
     values = {}
-    for name, (text, kind) in raw["values"].items():
-        if not isinstance(text, str | None) or (kind is not None and kind.removesuffix("[]") not in BOUND_TYPES):
-            raise ValueError("a value that no query can be bound to")
+    for name, (text, kind) in dict(raw["values"]).items():
+        if not isinstance(text, str | None) or not isinstance(kind, str | None):
+            raise TypeError("a value that is no text")
+        # The name of a type is the one thing from a child that stands in a statement as it is.
+        if kind is not None and kind.removesuffix("[]") not in BOUND_TYPES:
+            raise ValueError("a value of a type that no query is bound to")
         values[name] = Value(text, kind)
     return Question(Block("data", "query", "", sql, line, file, column=column), values)
 

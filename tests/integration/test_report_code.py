@@ -171,6 +171,60 @@ async def test_without_fetch_build_works_on_the_blocks_and_asks_nothing(parts: P
     assert (await content(report, parts, least=5))["blocks"]["first"]["title"] == "5"
 
 
+async def test_code_may_take_a_refused_query_and_ask_for_something_else(parts: Parts, tmp_path: Path) -> None:
+    report = loaded(
+        tmp_path,
+        """
+        from datetime import date
+        from reportd.errors import QueryError
+
+        def fetch(ctx):
+            try:
+                return {"orders": ctx.query("select * from orders_of_2026")}
+            except QueryError:
+                sql = "select :day::date + 1 as day, :none::int as n"
+                return {"orders": ctx.query(sql, day=date(2026, 1, 31), none=None)}
+        """,
+    )
+    assert (await content(report, parts))["blocks"]["orders"]["rows"] == [{"day": "2026-02-01", "n": None}]
+
+
+VALUES = """
+    from datetime import UTC, date, datetime, time
+    from decimal import Decimal
+    from uuid import UUID
+
+    def fetch(ctx):
+        return {"bound": ctx.query(
+            '''select pg_typeof(:a)::text || :a as a, pg_typeof(:b)::text || :b as b, pg_typeof(:c)::text || :c as c,
+                      pg_typeof(:d)::text || :d as d, pg_typeof(:e)::text || :e as e, pg_typeof(:f)::text || :f as f,
+                      pg_typeof(:g)::text || :g::text as g, :h::text as h, pg_typeof(:i)::text || :i::text as i,
+                      :j::text[] as j, pg_typeof(:period)::text || :period::text as k, pg_typeof(:l)::text as l''',
+            a=True, b=1.5, c=Decimal("2.50"), d=datetime(2026, 1, 2, 3, 4), e=date(2026, 1, 2), f=time(3, 4),
+            g=UUID(int=7), h="it's; -- :a", i=[date(2026, 1, 2), None], j=['a,b', 'c"d', None, ''],
+            period=ctx.params["period"], l=datetime(2026, 1, 2, tzinfo=UTC),
+        )}
+"""
+
+
+async def test_values_are_bound_with_the_types_of_python(parts: Parts, tmp_path: Path) -> None:
+    [row] = (await content(loaded(tmp_path, VALUES), parts))["blocks"]["bound"]["rows"]
+    assert row == {
+        "a": "booleantrue",
+        "b": "double precision1.5",
+        "c": "numeric2.50",
+        "d": "timestamp without time zone2026-01-02 03:04:00",
+        "e": "date2026-01-02",
+        "f": "time without time zone03:04:00",
+        "g": "uuid00000000-0000-0000-0000-000000000007",
+        "h": "it's; -- :a",
+        "i": "date[]{2026-01-02,NULL}",
+        "j": ["a,b", 'c"d', None, ""],
+        "k": "daterange[2026-10-01,2026-11-01)",
+        "l": "timestamp with time zone",
+    }
+
+
 async def test_all_queries_of_a_job_see_one_snapshot(
     parts: Parts, tmp_path: Path, connection: asyncpg.Connection[Any], eventually: Eventually
 ) -> None:
