@@ -63,6 +63,9 @@ create table reportd.queues (
   keep_failed_s double precision check (keep_failed_s >= 0),
   keep_completed integer check (keep_completed >= 0),
   keep_failed integer check (keep_failed >= 0),
+  limited boolean not null generated always as (
+    coalesce(concurrency, concurrency_total, concurrency_per_key, rate_limit) is not null
+  ) stored,
   check ((rate_limit is null) = (rate_interval_s is null))
 );
 comment on table reportd.queues is 'Policy of a queue. A queue without a row exists too, and follows the configured defaults.';
@@ -70,7 +73,8 @@ comment on column reportd.queues.name is 'What jobs.queue names.';
 comment on column reportd.queues.paused_at is 'Since when nothing is claimed from it; NULL: it runs.';
 comment on column reportd.queues.concurrency is 'Jobs at once in each daemon.';
 comment on column reportd.queues.concurrency_total is 'Jobs at once over all daemons.';
-comment on column reportd.queues.concurrency_per_key is 'Jobs at once for one tenant.';
+comment on column reportd.queues.concurrency_per_key is
+  'Jobs at once for one tenant. Jobs without a tenant are not counted by it. In a queue with any limit tenants take turns.';
 comment on column reportd.queues.rate_limit is 'Jobs started per rate_interval_s, over all daemons.';
 comment on column reportd.queues.rate_interval_s is 'Seconds that rate_limit counts over.';
 comment on column reportd.queues.max_attempts is 'Tries, the first one included, for jobs and kinds that say nothing.';
@@ -81,6 +85,18 @@ comment on column reportd.queues.keep_completed_s is 'Seconds that completed job
 comment on column reportd.queues.keep_failed_s is 'Seconds that failed and cancelled jobs are kept.';
 comment on column reportd.queues.keep_completed is 'How many completed jobs are kept.';
 comment on column reportd.queues.keep_failed is 'How many failed and cancelled jobs are kept.';
+comment on column reportd.queues.limited is 'Has a limit, so its jobs are claimed in turns, one daemon at a time. Generated.';
+
+create table reportd.pauses (
+  scope text collate "C" not null check (scope in ('kind', 'tenant')),
+  name text collate "C" not null,
+  at timestamptz not null default clock_timestamp(),
+  primary key (scope, name)
+);
+comment on table reportd.pauses is 'Kinds and tenants whose jobs wait, see reportd.pause(); queues have paused_at.';
+comment on column reportd.pauses.scope is 'kind or tenant.';
+comment on column reportd.pauses.name is 'Which one.';
+comment on column reportd.pauses.at is 'Since when.';
 
 create table reportd.tallies (
   queue text collate "C" not null,

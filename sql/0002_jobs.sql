@@ -40,7 +40,7 @@ create table reportd.jobs (
   template text collate "C",
   requested_by text,
   department text,
-  tenant text,
+  tenant text collate "C",
   metadata jsonb not null default '{}',
   step text,
   message text,
@@ -70,7 +70,10 @@ create table reportd.jobs (
 );
 
 create index jobs_ready on reportd.jobs (queue, priority, run_at, id) where ready;
+-- For the queues where tenants take turns; jobs without a tenant don't pay for it.
+create index jobs_turns on reportd.jobs (queue, priority, tenant, run_at, id) where ready and tenant is not null;
 create unique index jobs_active_key on reportd.jobs (active_key) where active_key is not null;
+create index jobs_parent_id on reportd.jobs (parent_id) where parent_id is not null;
 create index jobs_failed on reportd.jobs (id) where failed;
 
 comment on table reportd.jobs is

@@ -34,13 +34,33 @@ create table reportd.claims (
   id bigint generated always as identity primary key,
   worker bigint not null references reportd.workers,
   at timestamptz not null default clock_timestamp(),
+  queue text collate "C" not null,
   jobs bigint[] not null
 );
 comment on table reportd.claims is 'One batch of jobs in a worker''s hands: what is given back when it dies.';
 comment on column reportd.claims.id is 'The batch.';
 comment on column reportd.claims.worker is 'Who has it.';
 comment on column reportd.claims.at is 'When it was claimed.';
+comment on column reportd.claims.queue is 'Where they came from.';
 comment on column reportd.claims.jobs is 'Its jobs; some may have ended already.';
+
+create table reportd.starts (
+  id bigint generated always as identity primary key,
+  queue text collate "C" not null,
+  priority smallint not null,
+  tenant text collate "C",
+  jobs integer not null,
+  at timestamptz not null default clock_timestamp()
+);
+create index starts_at on reportd.starts (queue, at);
+comment on table reportd.starts is
+  'What was claimed from queues with limits: the count that a rate is held against, and whose turn was last. Rows are only added, and removed when they are old.';
+comment on column reportd.starts.id is 'The claim, in order.';
+comment on column reportd.starts.queue is 'The queue.';
+comment on column reportd.starts.priority is 'The priority: each has turns of its own.';
+comment on column reportd.starts.tenant is 'Whose turn was the last one in this claim; NULL: that of the jobs without a tenant.';
+comment on column reportd.starts.jobs is 'How many jobs were claimed.';
+comment on column reportd.starts.at is 'When.';
 
 create table reportd.attempts (
   job_id bigint not null references reportd.jobs on delete cascade,

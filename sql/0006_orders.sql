@@ -382,6 +382,7 @@ begin
       schema = 'reportd', table = 'jobs', column = split_part(wrong[1], '.', 1);
   end if;
 
+  new.tenant := nullif(new.tenant, '');
   new.ready := true;
   new.active_key := new.unique_key;
   -- A claim looks onward from where the last one stopped, up to a time before which every transaction has ended. That

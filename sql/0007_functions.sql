@@ -197,19 +197,157 @@ end $$;
 comment on function reportd.resend(bigint) is
   'Delivers the stored files once more, without making them again, and returns the job that does it. One that failed keeps its key; one that got there is sent under a new key.';
 
-create function reportd.pause(queue text) returns void
-language sql security definer set search_path = pg_catalog, pg_temp as $$
-  insert into reportd.queues (name, paused_at) values (pause.queue, clock_timestamp())
-  on conflict (name) do update set paused_at = coalesce(queues.paused_at, excluded.paused_at)
-$$;
-comment on function reportd.pause(text) is 'Stops claims from a queue. What runs goes on; new jobs are accepted and wait.';
+create function reportd.pause(queue text default null, kind text default null, tenant text default null) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  if num_nonnulls(pause.queue, pause.kind, pause.tenant) = 0 then
+    perform reportd.refuse('pauses', array['queue', 'missing', 'Name a queue, a kind or a tenant.']);
+  elsif not exists (select from reportd.kinds k where k.name = coalesce(pause.kind, k.name)) then
+    perform reportd.refuse('pauses', reportd.not_among('kind', pause.kind, 'kinds', array(select k.name::text from reportd.kinds k order by 1)));
+  end if;
+  if pause.queue is not null then
+    insert into reportd.queues (name, paused_at) values (pause.queue, clock_timestamp())
+    on conflict (name) do update set paused_at = coalesce(queues.paused_at, excluded.paused_at);
+  end if;
+  insert into reportd.pauses (scope, name)
+  select p.scope, p.name from (values ('kind', pause.kind), ('tenant', pause.tenant)) p (scope, name) where p.name is not null
+  on conflict do nothing;
+end $$;
+comment on function reportd.pause(text, text, text) is
+  'Stops claims from a queue, of a kind, or for a tenant. What runs goes on; new jobs are accepted and wait.';
 
-create function reportd.resume(queue text) returns void
+create function reportd.resume(queue text default null, kind text default null, tenant text default null) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
   update reportd.queues set paused_at = null where name = resume.queue;
+  delete from reportd.pauses p where (p.scope = 'kind' and p.name = resume.kind) or (p.scope = 'tenant' and p.name = resume.tenant);
   select reportd.wake();
 $$;
-comment on function reportd.resume(text) is 'Lets a paused queue run again.';
+comment on function reportd.resume(text, text, text) is 'Lets what was paused run again: a queue, a kind, a tenant.';
+
+create function reportd.take_turns(queue text, priority smallint, demand integer, worker bigint, kinds text[])
+returns table (job reportd.jobs, claim_id bigint, wait_s double precision)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  policy reportd.queues;
+  moment timestamptz;
+  offered text[];
+  resting text[];
+  busy jsonb;
+  mine bigint;
+  everybodys bigint;
+  spent bigint;
+  oldest timestamptz;
+  room bigint;
+  share bigint;
+  turn text;
+  latest text;
+  laps integer := 0;
+  places tid[];
+  ids bigint[] := '{}';
+  claim bigint;
+  wait double precision;
+begin
+  -- One claimer at a time, and the counts are read after the lock is had: each statement here has a snapshot of its own.
+  -- All in one call, so that no client that stalls can keep the lock.
+  perform pg_advisory_xact_lock(hashtextextended('reportd.queue:' || take_turns.queue, 0));
+  moment := clock_timestamp();
+  select * into policy from reportd.queues q where q.name = take_turns.queue and q.paused_at is null;
+  if found then
+    perform from reportd.workers w where w.id = take_turns.worker for key share;
+  end if;
+  if not found then
+    return query select null::reportd.jobs, null::bigint, null::double precision;
+    return;
+  end if;
+
+  with running as (
+    select distinct j.id, j.tenant, c.worker
+    from reportd.claims c, unnest(c.jobs) held (id) join reportd.jobs j on j.id = held.id
+    where c.queue = take_turns.queue and j.worker = c.worker and not j.ready and j.outcome is null
+  ),
+  tenants as (select r.tenant, count(*) as jobs from running r where r.tenant is not null group by r.tenant)
+  select (select count(*) from running r where r.worker = take_turns.worker), (select count(*) from running),
+    (select coalesce(jsonb_object_agg(t.tenant, t.jobs), '{}') from tenants t)
+    into mine, everybodys, busy;
+  select coalesce(sum(s.jobs), 0), min(s.at) into spent, oldest
+  from reportd.starts s where s.queue = take_turns.queue and s.at > moment - make_interval(secs => policy.rate_interval_s);
+  room := least(take_turns.demand, policy.concurrency - mine, policy.concurrency_total - everybodys, policy.rate_limit - spent);
+
+  if room > 0 then
+    offered := array(
+      select k from unnest(take_turns.kinds) k
+      where not exists (select from reportd.pauses p where p.scope = 'kind' and p.name = k)
+    );
+    resting := array(select p.name from reportd.pauses p where p.scope = 'tenant');
+    select s.tenant into turn from reportd.starts s
+    where s.queue = take_turns.queue and s.priority = take_turns.priority order by s.at desc, s.id desc limit 1;
+    latest := turn;
+  end if;
+  -- The tenants stand in a ring by name, with those jobs that have none between the last and the first.
+  while room > 0 loop
+    select j.tenant into turn from reportd.jobs j
+    where j.ready and j.tenant is not null and j.queue = take_turns.queue and j.priority = take_turns.priority
+      and j.tenant > coalesce(turn, '')
+    order by j.tenant limit 1;
+    if turn is null then
+      laps := laps + 1;
+      -- Nobody to share with: no need to go one by one.
+      share := case when laps > 1 or exists (
+        select from reportd.jobs j
+        where j.ready and j.tenant is not null and j.queue = take_turns.queue and j.priority = take_turns.priority
+      ) then 1 else room end;
+      places := array(
+        select j.ctid from reportd.jobs j
+        where j.ready and j.queue = take_turns.queue and j.priority = take_turns.priority and j.tenant is null
+          and j.run_at <= moment and j.kind = any (offered)
+        order by j.run_at, j.id limit share for update skip locked
+      );
+    elsif turn = any (resting) or (busy ->> turn)::bigint >= policy.concurrency_per_key then
+      places := '{}';
+    else
+      places := array(
+        select j.ctid from reportd.jobs j
+        where j.ready and j.queue = take_turns.queue and j.priority = take_turns.priority and j.tenant = turn
+          and j.run_at <= moment and j.kind = any (offered)
+        order by j.run_at, j.id limit 1 for update skip locked
+      );
+    end if;
+    if places = '{}' then
+      -- Once round without finding any.
+      exit when laps > 1 or (laps = 1 and (latest is null or coalesce(turn >= latest, false)));
+      continue;
+    end if;
+    with taken as (
+      update reportd.jobs j
+      set ready = false, worker = take_turns.worker, attempt = attempt + 1,
+          started_at = null, step = null, percent = 0, message = null, eta = null
+      where j.ctid = any (places)
+      returning j.id
+    )
+    select ids || array_agg(t.id) into ids from taken t;
+    if turn is not null then
+      busy := busy || jsonb_build_object(turn, coalesce((busy ->> turn)::bigint, 0) + 1);
+    end if;
+    room := room - cardinality(places);
+    latest := turn;
+    laps := 0;
+  end loop;
+
+  if policy.rate_limit <= spent + cardinality(ids) then
+    wait := greatest(0, extract(epoch from coalesce(oldest, moment) + make_interval(secs => policy.rate_interval_s) - clock_timestamp()));
+  end if;
+  if ids = '{}' then
+    return query select null::reportd.jobs, null::bigint, wait;
+    return;
+  end if;
+  insert into reportd.claims (worker, queue, jobs) values (take_turns.worker, take_turns.queue, ids) returning id into claim;
+  insert into reportd.starts (queue, priority, tenant, jobs) values (take_turns.queue, take_turns.priority, latest, cardinality(ids));
+  return query select j, claim, wait from reportd.jobs j where j.id = any (ids) order by array_position(ids, j.id);
+end $$;
+comment on function reportd.take_turns(text, smallint, integer, bigint, text[]) is
+  'The claim from a queue with limits: never more than they allow, tenants in turn. wait_s: until its rate allows another.';
 
 create function reportd.why(id bigint) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -238,6 +376,9 @@ begin
     end if;
   elsif job.outcome is not null then
     message := format('%s at %s', job.status, job.finished_at) || coalesce(': ' || (job.error ->> 'message'), '');
+  elsif job.status = 'blocked' then
+    waits_for := 'children';
+    message := 'waiting for its children' || coalesce(': ' || job.message, '');
   elsif exists (select from reportd.queues q where q.name = job.queue and q.paused_at is not null) then
     waits_for := 'pause';
     message := format('queue %s is paused: select reportd.resume(%L)', job.queue, job.queue);
@@ -328,7 +469,7 @@ end $$;
 comment on function reportd.run_now(text) is 'Orders a schedule''s job now, beside its plan, and returns the job''s id.';
 
 revoke execute on function
-  reportd.cancel(bigint), reportd.retry(bigint), reportd.release(bigint), reportd.pause(text), reportd.resume(text),
+  reportd.cancel(bigint), reportd.retry(bigint), reportd.release(bigint), reportd.pause(text, text, text), reportd.resume(text, text, text),
   reportd.why(bigint), reportd.stats(text), reportd.run_now(text), reportd.settle(bigint, bigint), reportd.send(bigint, bigint, text, text, text),
   reportd.resend(bigint)
 from public;

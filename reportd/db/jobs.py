@@ -24,6 +24,7 @@ Hint: TypeAlias = tuple[datetime, int]
 """Where in a lane the next claim's scan starts: (run_at, id)."""
 
 ID_MAX = 2**63 - 1
+_OF_CLAIM = frozenset({"xmin", "xmax", "at", "wait_s"})
 START: Hint = (datetime(1, 1, 2, tzinfo=UTC), 0)
 JobRow: TypeAlias = Mapping[str, Any]
 """A whole row of `reportd.jobs`, by column."""
@@ -31,14 +32,15 @@ JobRow: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One queue at one priority. Its first waiting job has `run_at` `oldest` and is due in `wait_s` seconds; both may
-    change, and are no part of the lane's identity.
+    """One queue at one priority. Its first waiting job has `run_at` `oldest` and is due in `wait_s` seconds; `limited`
+    tells which claim it takes. All three may change, and are no part of the lane's identity.
     """
 
     queue: str
     priority: int
     oldest: datetime | None = field(default=None, compare=False)
     wait_s: float = field(default=0.0, compare=False)
+    limited: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,8 @@ async def claim(
 ) -> tuple[list[Job], Scan]:
     """Take up to `demand` due jobs of `lane`, the oldest first, skipping what others hold; only of `kinds`.
 
-    Each job's attempt has risen by one, and the batch has a row in `claims`. A worker that was declared dead gets none.
-    The scan tells what was seen, for the next claim's `after`.
+    Each job's attempt has risen by one, and the batch has a row in `claims`. A worker that was declared dead gets none;
+    nor does any from a queue with limits. The scan tells what was seen, for the next claim's `after`.
     """
     after_run_at, after_id = after or START
     rows = await QUERIES["claim"].rows(
@@ -99,6 +101,33 @@ async def claim(
     claimed = [_job(row) for row in rows if row["id"] is not None]
     last = (claimed[-1].run_at, claimed[-1].id) if claimed else None
     return claimed, Scan(scan["xmin"], scan["xmax"], scan["at"], last, full=len(claimed) >= demand)
+
+
+async def take_turns(
+    conn: Connection,
+    *,
+    lane: Lane,
+    demand: int,
+    worker: int,
+    kinds: Sequence[str],
+    default_timeout_s: float,
+    default_max_attempts: int,
+) -> tuple[list[Job], float | None]:
+    """Claim from a queue with limits: as many as they allow, tenants in turn. One claimer of a queue at a time.
+
+    Also the seconds until the queue's rate allows another job; None when it is not the rate that says no.
+    """
+    rows = await QUERIES["take_turns"].rows(
+        conn,
+        queue=lane.queue,
+        priority=lane.priority,
+        demand=demand,
+        worker=worker,
+        kinds=kinds,
+        default_timeout_s=default_timeout_s,
+        default_max_attempts=default_max_attempts,
+    )
+    return [_job(row) for row in rows if row["id"] is not None], rows[0]["wait_s"]
 
 
 async def begin(
@@ -397,8 +426,7 @@ def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _job(row: asyncpg.Record) -> Job:
-    values = dict(row)
-    del values["xmin"], values["xmax"], values["at"]
+    values = {name: value for name, value in row.items() if name not in _OF_CLAIM}
     values["formats"] = tuple(values["formats"] or ())
     values["deliver"] = tuple(values["deliver"])
     values["never_retry"] = frozenset(values["never_retry"])

@@ -18,11 +18,12 @@ with recursive lane (queue, priority, oldest) as (
     order by queue, priority, run_at, id limit 1
   ) as next
 )
-select queue, priority, oldest, greatest(0, extract(epoch from oldest - statement_timestamp()))::double precision as wait_s
-from lane
-where oldest <= statement_timestamp() + make_interval(secs => :horizon_s)
-  and not exists (select from reportd.queues where queues.name = lane.queue and queues.paused_at is not null)
-order by priority desc, oldest;
+select lane.queue, lane.priority, lane.oldest,
+  greatest(0, extract(epoch from lane.oldest - statement_timestamp()))::double precision as wait_s,
+  coalesce(queues.limited, false) as limited
+from lane left join reportd.queues on queues.name = lane.queue
+where lane.oldest <= statement_timestamp() + make_interval(secs => :horizon_s) and queues.paused_at is null
+order by lane.priority desc, lane.oldest;
 
 -- name: claim(queue, priority, demand, worker, kinds, after_run_at, after_id, default_timeout_s, default_max_attempts)
 -- Take up to `demand` due jobs of a lane, the oldest first, and note the batch.
@@ -41,9 +42,13 @@ taken as (
     from reportd.jobs
     where ready and queue = :queue and priority = :priority
       and run_at <= statement_timestamp() and (run_at, id) >= (:after_run_at, :after_id)
-      and kind = any (:kinds)
+      and kind = any (array(
+        select kind from unnest(:kinds::text[]) as offered (kind)
+        where kind <> all (array(select name from reportd.pauses where scope = 'kind'))
+      ))
+      and (tenant is null or tenant <> all (array(select name from reportd.pauses where scope = 'tenant')))
       and exists (select from me)
-      and not exists (select from reportd.queues where name = :queue and paused_at is not null)
+      and not exists (select from reportd.queues where name = :queue and (paused_at is not null or limited))
     order by run_at, id
     limit :demand
     for update skip locked
@@ -53,8 +58,8 @@ taken as (
     parent_id
 ),
 batch as (
-  insert into reportd.claims (worker, jobs)
-  select :worker, array_agg(id order by run_at, id) from taken having count(*) > 0
+  insert into reportd.claims (worker, queue, jobs)
+  select :worker, :queue, array_agg(id order by run_at, id) from taken having count(*) > 0
   returning id
 )
 select taken.id, taken.kind, taken.queue, taken.priority, taken.run_at, taken.created_at, taken.attempt, taken.failures,
@@ -73,6 +78,20 @@ left join taken on true
 left join reportd.kinds on kinds.name = taken.kind
 left join reportd.queues on queues.name = taken.queue
 order by taken.run_at, taken.id;
+
+-- name: take_turns(queue, priority, demand, worker, kinds, default_timeout_s, default_max_attempts)
+-- The claim from a queue with limits; one row at least, without an id when nothing was taken.
+select (taken.job).id, (taken.job).kind, (taken.job).queue, (taken.job).priority, (taken.job).run_at,
+  (taken.job).created_at, (taken.job).attempt, (taken.job).failures, (taken.job).crashes,
+  coalesce((taken.job).max_attempts, kinds.max_attempts, queues.max_attempts, :default_max_attempts) as max_attempts,
+  coalesce((taken.job).timeout_s, kinds.timeout_s, queues.timeout_s, :default_timeout_s) as timeout_s,
+  coalesce(kinds.backoff, queues.backoff) as backoff, coalesce(kinds.never_retry, '{}') as never_retry,
+  (taken.job).params, (taken.job).params_resolved, (taken.job).formats, (taken.job).name, (taken.job).deliver,
+  (taken.job).template, (taken.job).requested_by, (taken.job).department, (taken.job).tenant, (taken.job).metadata,
+  (taken.job).schedule_id, (taken.job).slot, (taken.job).parent_id, taken.claim_id, taken.wait_s
+from reportd.take_turns(:queue, :priority, :demand, :worker, :kinds) as taken
+left join reportd.kinds on kinds.name = (taken.job).kind
+left join reportd.queues on queues.name = :queue;
 
 -- name: begin(id, worker, attempt, params_resolved)
 -- The handler of this attempt starts.

@@ -38,19 +38,27 @@ async def stats(conn: Connection, queue: str | None = None) -> list[QueueStats]:
     return [QueueStats(**row) for row in await QUERIES["stats"].rows(conn, queue=queue)]
 
 
-async def pause(conn: Connection, queue: str) -> None:
-    """Stop claims from a queue; what runs goes on. Errors: Refused for what can't be a queue's name."""
+async def pause(
+    conn: Connection, queue: str | None = None, *, kind: str | None = None, tenant: str | None = None
+) -> None:
+    """Stop claims from a queue, of a kind, or for a tenant; what runs goes on. Errors: Refused for what is no name."""
     try:
-        await QUERIES["pause"].value(conn, queue=queue)
+        await QUERIES["pause"].value(conn, queue=queue, kind=kind, tenant=tenant)
     except asyncpg.DataError as error:
         raise Refused(" ".join(filter(None, (error.args[0], error.hint))), hint=error.hint) from error
 
 
-async def resume(conn: Connection, queue: str) -> None:
-    """Let a paused queue run again."""
-    await QUERIES["resume"].value(conn, queue=queue)
+async def resume(
+    conn: Connection, queue: str | None = None, *, kind: str | None = None, tenant: str | None = None
+) -> None:
+    """Let what was paused run again."""
+    await QUERIES["resume"].value(conn, queue=queue, kind=kind, tenant=tenant)
 
 
 async def fold(conn: Connection, *, over: int = 1000) -> None:
-    """Add up the rows of the running totals when there are more than `over`; safe with many daemons at it."""
+    """Add up the rows of the running totals when there are more than `over`; safe with many daemons at it.
+
+    What queues with limits started goes too, once no rate counts it any more.
+    """
     await QUERIES["fold"].rows(conn, over=over)
+    await QUERIES["forget_starts"].rows(conn)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
+from typing import TypedDict
 
 import structlog
 
@@ -25,6 +27,8 @@ log = structlog.get_logger()
 SHARES: tuple[Share, ...] = ("long", "brief", "process")
 # A claim of brief jobs waits until there is room for a good part of a batch: one statement for many.
 _BATCH_SHARE = 0.5
+# A queue at its limit is asked again this soon: the job that makes room may end in another daemon.
+_FULL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Work:
     start: Callable[[Job], None]
 
 
+class _Defaults(TypedDict):
+    default_timeout_s: float
+    default_max_attempts: int
+
+
 class Producer:
     """Finds work for one worker."""
 
@@ -61,6 +70,10 @@ class Producer:
         self._work = work
         self._lanes = Lanes()
         self._unsure = False
+        self._defaults: _Defaults = {
+            "default_timeout_s": claiming.timeout_s,
+            "default_max_attempts": claiming.max_attempts,
+        }
 
     async def step(self) -> float | None:
         """Claim until there is no room or nothing is due; seconds until the next job is, where that is soon."""
@@ -84,7 +97,9 @@ class Producer:
         started = 0
         for lane in self._lanes.ordered():
             for share in SHARES:
-                started += await self._claim(conn, lane, share)
+                claimed, full_s = await self._claim(conn, lane, share)
+                started += claimed
+                wait_s = min(wait_s, full_s)
         if started:
             return None
         return wait_s if looked else 0.01
@@ -97,35 +112,41 @@ class Producer:
         self._lanes.looked([lane for lane in found if lane.wait_s <= 0], now_s=now, took_s=now - begun)
         return min([horizon_s, *(lane.wait_s for lane in found if lane.wait_s > 0)])
 
-    async def _claim(self, conn: Connection, lane: Lane, share: Share) -> int:
-        """Take what there is room for; how many jobs that gave."""
+    async def _claim(self, conn: Connection, lane: Lane, share: Share) -> tuple[int, float]:
+        """Take what there is room for; how many jobs that gave, and in how many seconds a limit may give more."""
         room, kinds = self._room(share), self._work.kinds(share)
         if not room or not kinds:
-            return 0
-        hint = self._lanes.hint(lane, share)
-        begun = time.monotonic()
-        start = hint.start(begun)
-        claimed, scan = await jobs.claim(
-            conn,
-            lane=lane,
-            demand=room,
-            worker=self._worker,
-            kinds=kinds,
-            after=start,
-            default_timeout_s=self._claiming.timeout_s,
-            default_max_attempts=self._claiming.max_attempts,
-        )
-        now = time.monotonic()
-        hint.note(scan, start=start, now_s=now, took_s=now - begun)
+            return 0, inf
+        full_s = inf
+        if lane.limited:
+            claimed, rate_s = await jobs.take_turns(
+                conn, lane=lane, demand=room, worker=self._worker, kinds=kinds, **self._defaults
+            )
+            if not claimed:
+                full_s = _FULL_S if rate_s is None else rate_s
+        else:
+            claimed = await self._scan(conn, lane, share, room, kinds)
         if claimed:
-            self._lanes.used(lane, now_s=now)
+            self._lanes.used(lane, now_s=time.monotonic())
         if claimed and share == "brief":
             log.info("jobs.claimed", jobs=len(claimed), queue=lane.queue, priority=lane.priority)
         for job in claimed:
             if share != "brief":
                 log.info("job.claimed", job=job.id, kind=job.kind, queue=job.queue, attempt=job.attempt)
             self._work.start(job)
-        return len(claimed)
+        return len(claimed), full_s
+
+    async def _scan(self, conn: Connection, lane: Lane, share: Share, room: int, kinds: Sequence[str]) -> list[Job]:
+        """Claim from a queue without limits, from where the last scan stopped."""
+        hint = self._lanes.hint(lane, share)
+        begun = time.monotonic()
+        start = hint.start(begun)
+        claimed, scan = await jobs.claim(
+            conn, lane=lane, demand=room, worker=self._worker, kinds=kinds, after=start, **self._defaults
+        )
+        now = time.monotonic()
+        hint.note(scan, start=start, now_s=now, took_s=now - begun)
+        return claimed
 
     def _room(self, share: Share) -> int:
         taken = self._work.taken(share)

@@ -23,6 +23,7 @@ ROWS = {
     ("artifacts", "get"): artifacts.ArtifactRow,
     ("artifacts", "expired"): artifacts.ArtifactRow,
     ("jobs", "claim"): Job,
+    ("jobs", "take_turns"): Job,
     ("jobs", "lanes"): jobs.Lane,
     ("kinds", "get"): kinds.KindRow,
     ("kinds", "list_"): kinds.KindRow,
@@ -35,7 +36,7 @@ ROWS = {
     ("workers", "on_host"): workers.WorkerRow,
 }
 # What a claim tells beside the jobs.
-EXTRA = {("jobs", "claim"): {"xmin", "xmax", "at"}}
+EXTRA = {("jobs", "claim"): {"xmin", "xmax", "at"}, ("jobs", "take_turns"): {"wait_s"}}
 
 
 async def test_every_query_prepares_and_takes_the_arguments_it_lists(dsn: str) -> None:

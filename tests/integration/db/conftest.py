@@ -34,6 +34,7 @@ SALES_SCHEMA = {
 EMPTY = """
 delete from reportd.occurrences; delete from reportd.schedules; delete from reportd.claims; delete from reportd.workers;
 delete from reportd.jobs; delete from reportd.templates; delete from reportd.queues; delete from reportd.tallies;
+delete from reportd.pauses; delete from reportd.starts;
 delete from reportd.kinds where name <> 'deliver';
 """
 

@@ -69,7 +69,7 @@ async def test_no_index_uses_a_column_that_a_success_changes(conn: Connection) -
     indexes = await conn.fetch("""
         select pg_get_indexdef(indexrelid) as definition from pg_index where indrelid = 'reportd.jobs'::regclass
     """)
-    assert len(indexes) == 4
+    assert indexes
     for index in indexes:
         words = index["definition"].replace("(", " ").replace(")", " ").replace(",", " ").split()
         assert not set(words) & set(CHANGED), index["definition"]
