@@ -6,6 +6,8 @@
   rows of a `Table`, `display` a value as a reader sees it.
 - A kind of job (entry point `reportd.kinds`): a `Kind`, which gets a `Job` and returns `Completed`; it raises an error
   of `reportd.errors`, whose class says whether another try can help.
+- A task (a function that is a kind of job): `task`, `TaskContext` or `SyncTaskContext`, `service`, `Backoff`. See
+  `reportd.tasks.definition`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reportd.job import Artifact, Completed, Delivery, Job
+    from reportd.job import Artifact, Backoff, Completed, Delivery, Job
     from reportd.kinds.kind import Kind
     from reportd.progress import Progress
     from reportd.render.task import RenderedFile, Renderer, RenderSettings
@@ -36,9 +38,12 @@ if TYPE_CHECKING:
     )
     from reportd.report.formats import display
     from reportd.spool import read
+    from reportd.tasks.context import SyncTaskContext, TaskContext
+    from reportd.tasks.definition import service, task
 
 __all__ = [
     "Artifact",
+    "Backoff",
     "Chart",
     "Column",
     "Completed",
@@ -62,10 +67,14 @@ __all__ = [
     "Results",
     "Rows",
     "Section",
+    "SyncTaskContext",
     "Table",
+    "TaskContext",
     "Text",
     "display",
     "read",
+    "service",
+    "task",
 ]
 
 _MODULES = (
@@ -78,6 +87,8 @@ _MODULES = (
     "reportd.render.task",
     "reportd.progress",
     "reportd.kinds.kind",
+    "reportd.tasks.definition",
+    "reportd.tasks.context",
 )
 
 

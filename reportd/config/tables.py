@@ -195,6 +195,30 @@ class Storage(Table):
     )
 
 
+class Tasks(Table):
+    """Tasks of the application's, and the processes of those that have isolation = "process"."""
+
+    modules: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(),
+        description="Modules whose @task functions are kinds of jobs; they must be importable, say by PYTHONPATH.",
+        examples=[("myapp.jobs",)],
+    )
+    processes_min: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=0, description="Processes that are kept though idle."
+    )
+    processes_max: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=2, description="Processes at once; their jobs count apart from worker.concurrency."
+    )
+    idle_s: Seconds = Field(default=30.0, description="Idle time after which a process ends.")
+    waiting_max: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=4, description="Jobs in hand that may wait for a process; more are not claimed."
+    )
+    memory_mb: Annotated[int, Field(ge=64, le=1_048_576)] = Field(
+        default=1024, description="Memory of a process, in MiB, for tasks that say nothing."
+    )
+    cpu_s: Count = Field(default=600, description="CPU time of one attempt in a process, for tasks that say nothing.")
+
+
 class Schedules(Table):
     """How schedules are kept; worker.roles says by whom."""
 
@@ -226,6 +250,7 @@ class Config(BaseSettings):
     fetch: Fetch = Fetch()
     render: Render = Render()
     storage: Storage = Field(default_factory=lambda: Storage())
+    tasks: Tasks = Tasks()
     schedules: Schedules = Schedules()
     log: Log = Log()
 

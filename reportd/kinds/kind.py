@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
+from reportd.db.kinds import KindRow
 from reportd.job import Artifact, Completed, Job
 from reportd.progress import Progress
 
@@ -39,4 +40,23 @@ class Kind(Protocol):
 
     async def forget(self, job: Job) -> None:
         """Remove what was kept for another attempt; the job has reached its end."""
+        ...
+
+
+class Offered(Protocol):
+    """A kind that does not change while the daemon runs, with the row that announces it: a plugin's, or a task."""
+
+    @property
+    def name(self) -> str:
+        """As jobs call it."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """What runs its jobs."""
+        ...
+
+    @property
+    def row(self) -> KindRow:
+        """How it is declared to the database."""
         ...

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
@@ -16,12 +18,12 @@ from reportd.db.pool import Connection, Pool
 from reportd.db.session import session
 from reportd.errors import AttemptLost, ChildDied, DatabaseUnavailable, TaskBroken
 from reportd.job import Artifact, Backoff, Completed, Job, storable
-from reportd.kinds.kind import Share
+from reportd.kinds.kind import Kind, Share
 from reportd.progress import Progress
-from reportd.tasks import call
+from reportd.tasks import call, loading
 from reportd.tasks.context import TaskContext
-from reportd.tasks.loading import BrokenTask, LoadedTask
-from reportd.tasks.pool import TaskPool
+from reportd.tasks.loading import BrokenModule, BrokenTask, LoadedTask
+from reportd.tasks.pool import PoolLimits, TaskPool
 from reportd.tasks.services import Services
 from reportd.tasks.values import plain
 
@@ -33,6 +35,51 @@ RUNNING = "running"
 
 _JOB = TypeAdapter(Job)
 _NOTHING = Completed()
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedTask:
+    """A task as the daemon takes it up: the kind that runs it, and the row that announces it."""
+
+    name: str
+    kind: Kind
+    row: KindRow
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """All tasks of a daemon. `keep` is one step of the upkeep of their processes."""
+
+    offered: Sequence[OfferedTask]
+    keep: Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def offered(modules: Sequence[str], *, pool: Pool, limits: PoolLimits) -> AsyncIterator[Tasks]:
+    """The tasks of `modules`, whose services and processes end with this context.
+
+    What is broken is logged; a broken task's jobs fail with the reason.
+    """
+    loaded = loading.load(modules)
+    isolated = {each.module for each in loaded if isinstance(each, LoadedTask) and each.task.isolation == "process"}
+    services = Services()
+    # Without such a task nothing is kept ready.
+    processes = TaskPool(sorted(isolated), limits if isolated else replace(limits, processes_min=0))
+    offers = []
+    for each in loaded:
+        if isinstance(each, LoadedTask):
+            kind: Kind = TaskKind(each, pool=pool, services=services, processes=processes)
+        else:
+            log.error("task.broken", kind=each.name, module=each.module, error=each.error.message)
+            if isinstance(each, BrokenModule):
+                continue
+            kind = BrokenTaskKind(each)
+        offers.append(OfferedTask(each.name, kind, _row(each)))
+    try:
+        yield Tasks(offers, processes.keep)
+    finally:
+        await processes.close()
+        await services.close()
 
 
 class TaskKind:
@@ -119,7 +166,7 @@ class BrokenTaskKind:
         """Nothing is ever kept."""
 
 
-def row(loaded: LoadedTask | BrokenTask) -> KindRow:
+def _row(loaded: LoadedTask | BrokenTask) -> KindRow:
     """The task as `reportd.kinds` announces it."""
     if isinstance(loaded, BrokenTask):
         error = {"code": loaded.error.code, "message": loaded.error.message, "detail": storable(loaded.error.detail)}

@@ -194,18 +194,21 @@ class Executor:
                 raise
             return _interrupted(attempt.reason)
         except ReportdError as error:
-            return self._decide(job, error)
+            return self._decide(attempt, error)
         except Exception as error:
             log.exception("job.crashed", job=job.id, attempt=job.attempt)
-            return self._decide(job, _unforeseen(error))
+            return self._decide(attempt, _unforeseen(error))
 
     async def _begin(self, job: Job, resolved: Mapping[str, Any] | None) -> bool:
         async with session(self._pool) as conn:
             return await jobs.begin(conn, id=job.id, worker=self._worker, attempt=job.attempt, params_resolved=resolved)
 
-    def _decide(self, job: Job, error: ReportdError) -> Retried | Failed | Released:
+    def _decide(self, attempt: Attempt, error: ReportdError) -> Retried | Failed | Released:
         """What an error means: dead children have their own budget, a full disk spends none, the rest are failures."""
+        job = attempt.job
         row = error_row(error, attempt=job.attempt)
+        # A task's own backoff takes the place of the configured one; the kind's and the queue's rows win over both.
+        backoff = getattr(attempt.kind, "backoff", None) or self._policy.backoff
         match error:
             case StoreFull():
                 return Released("store-full", delay_s=self._policy.store_full_delay_s, error=row)
@@ -215,11 +218,9 @@ class Executor:
                 )
                 return Failed(error_row(loop, attempt=job.attempt), crashed=True)
             case ChildDied():
-                return Retried(
-                    row, delay_s=self._policy.backoff.under(job.backoff).delay(job.crashes + 1), crashed=True
-                )
+                return Retried(row, delay_s=backoff.under(job.backoff).delay(job.crashes + 1), crashed=True)
             case _:
-                return after_failure(job, error, self._policy.backoff)
+                return after_failure(job, error, backoff)
 
     async def _settled(self, attempt: Attempt, outcome: Outcome) -> bool:
         """Write the outcome; one that the database refuses to hold becomes a failure that says so."""
@@ -228,7 +229,7 @@ class Executor:
         except Refused as error:
             if isinstance(outcome, Completed) and attempt.kind:
                 await attempt.kind.discard(outcome.artifacts)
-            return await self._settle(attempt, self._decide(attempt.job, error))
+            return await self._settle(attempt, self._decide(attempt, error))
 
     async def _settle(self, attempt: Attempt, outcome: Outcome) -> bool:
         """Write the outcome, however long the database is away; False: the job is no longer ours."""

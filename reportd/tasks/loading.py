@@ -49,6 +49,7 @@ class BrokenModule:
 
     module: str
     error: TaskBroken
+    name: None = None
 
 
 def load(modules: Iterable[str]) -> list[LoadedTask | BrokenTask | BrokenModule]:
