@@ -120,6 +120,24 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """One job of the same kind that a job orders: its params, and what differs from the parent."""
+
+    params: Mapping[str, Any]
+    formats: tuple[str, ...] = ()
+    name: str | None = None
+    deliver: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """The attempt found out which documents there are to make; the job waits for `children` without a worker."""
+
+    children: tuple[Child, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Retried:
     """The attempt failed and the job waits `delay_s` for the next one."""
 
@@ -150,7 +168,7 @@ class Released:
     error: Mapping[str, Any] | None = None
 
 
-Outcome = Completed | Retried | Failed | Cancelled | Released
+Outcome = Completed | Divided | Retried | Failed | Cancelled | Released
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from reportd import failpoints, fetch
 from reportd.artifacts import DirectoryStore
 from reportd.db import deliveries
@@ -31,6 +33,8 @@ from reportd.report.fault import fault, nearest
 from reportd.report.formats import parse
 from reportd.report.params import Params, resolve
 from reportd.spool import Dataset, Spooled, head
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,9 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
             progress.enter(Step.BUILDING)
             rendered = await parts.render.run(_task(job, report, parts, dataset, scratch), on_progress=progress.enter)
         await failpoints.reach("rendered")
+        for file in rendered.files:
+            for note in file.notes:
+                log.warning("render.noted", job=job.id, kind=job.kind, format=file.format, note=note)
         progress.cost(cpu_s=rendered.usage.cpu_s, peak_bytes=rendered.usage.peak_bytes)
 
         owed = await _deliveries(job, report, dataset, parts)
@@ -191,7 +198,17 @@ def _task(job: Job, report: Report, parts: Parts, dataset: Dataset, scratch: Pat
         settings=parts.settings,
         title=job.name,
         job=job.id,
+        locale=_locale(job),
     )
+
+
+def _locale(job: Job) -> str | None:
+    """What `metadata.reportd.locale` says of this one document; None: the report's own, else the operator's."""
+    match job.metadata.get("reportd"):
+        case {"locale": str(locale)}:
+            return locale
+        case _:
+            return None
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""`reportd.deliveries`: the ledger of what went where; `jobs.complete` opens its rows, the kind `deliver` fills them."""
+"""`reportd.deliveries`: what went where. `jobs.complete` opens the rows, the kind `deliver` fills them in."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ async def check(connection: Connection, report: Report) -> list[Finding]:
     await enter(connection, timezone=report.timezone or "UTC", limits=_LIMITS)
     try:
         findings = []
-        for block in report.blocks:
+        for block in report.queries:
             await connection.execute("SAVEPOINT block")
             try:
                 await _check(connection, report, block)

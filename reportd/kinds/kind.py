@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from reportd.db.kinds import KindRow
-from reportd.job import Artifact, Completed, Job
+from reportd.job import Artifact, Completed, Divided, Job
 from reportd.progress import Progress
 
 Share = Literal["long", "brief", "process"]
@@ -30,7 +30,7 @@ class Kind(Protocol):
         """The job's parameters with defaults and period words settled, or None; stored with the first attempt."""
         ...
 
-    async def run(self, job: Job, progress: Progress) -> Completed:
+    async def run(self, job: Job, progress: Progress) -> Completed | Divided:
         """Do the work of one attempt. Cancellation must end it, and everything it started, within a second."""
         ...
 
@@ -39,7 +39,7 @@ class Kind(Protocol):
         ...
 
     async def forget(self, job: Job) -> None:
-        """Remove what was kept for another attempt; the job has reached its end."""
+        """Remove what was kept for another attempt; the job has reached its end, or waits for its children."""
         ...
 
 

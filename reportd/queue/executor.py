@@ -13,7 +13,7 @@ from typing import Any, Literal, assert_never
 import structlog
 
 from reportd import failpoints
-from reportd.db import jobs
+from reportd.db import bursts, jobs
 from reportd.db.pool import Pool
 from reportd.db.session import session
 from reportd.errors import (
@@ -30,6 +30,7 @@ from reportd.job import (
     Backoff,
     Cancelled,
     Completed,
+    Divided,
     Failed,
     Job,
     Outcome,
@@ -161,7 +162,7 @@ class Executor:
             log.warning("job.fenced", job=job.id, attempt=job.attempt)
             if isinstance(outcome, Completed) and attempt.kind:
                 await attempt.kind.discard(outcome.artifacts)
-        elif attempt.kind and isinstance(outcome, Completed | Failed | Cancelled):
+        elif attempt.kind and isinstance(outcome, Completed | Divided | Failed | Cancelled):
             await attempt.kind.forget(job)
 
     async def _attempt(self, attempt: Attempt) -> Outcome | None:
@@ -270,6 +271,9 @@ class Executor:
                     result=outcome.result,
                 )
                 event, said = "job.completed", {"files": len(outcome.artifacts)}
+            case Divided():
+                done = await bursts.divide(conn, **ours, children=outcome.children)
+                event, said = "job.divided", {"children": len(outcome.children)}
             case Retried():
                 done = await jobs.retry_later(
                     conn, **ours, error=outcome.error, delay_s=outcome.delay_s, crashed=outcome.crashed

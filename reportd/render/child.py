@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,8 @@ def run(task: RenderTask, leaves: Leaves, send: Send, ask: Ask) -> None:
     steps_s: dict[str, float] = {}
 
     report = reader.read(task.source)
+    if task.locale is not None:
+        report = replace(report, locale=task.locale)
     dataset = spool.load(Path(task.directory))
     # WeasyPrint, xlsxwriter and zip take the time of creation from here: same data, same bytes.
     os.environ["SOURCE_DATE_EPOCH"] = str(int(dataset.as_of.timestamp()))

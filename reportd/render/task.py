@@ -39,6 +39,7 @@ class RenderTask:
     settings: RenderSettings = field(default_factory=RenderSettings)
     title: str | None = None
     job: int | None = None
+    locale: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON object that `from_json` reads back."""
@@ -59,7 +60,10 @@ class RenderTask:
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """One file that a renderer wrote. `path` is absolute, inside the task's `out`; `name` is for whoever gets it."""
+    """One file that a renderer wrote. `path` is absolute, inside the task's `out`; `name` is for whoever gets it.
+
+    `notes` are sentences about what is amiss in it, for the operator's log; the file says so itself as well.
+    """
 
     format: str
     name: str
@@ -67,6 +71,7 @@ class RenderedFile:
     content_type: str
     rows: int | None = None
     pages: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

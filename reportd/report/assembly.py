@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal, cast
 
 from reportd.errors import ParamsError
-from reportd.report import declarations, plans
+from reportd.report import bursting, declarations, plans
 from reportd.report.blocks import NAME
 from reportd.report.definition import FORMATS_DEFAULT, Block, Code, Param, Report, ReportSource
 from reportd.report.fault import fault
@@ -18,18 +18,8 @@ from reportd.report.params import check, resolve
 
 KEYS = (
     *("title", "subtitle", "description", "author", "confidentiality", "formats", "timezone", "locale", "paper"),
-    *(
-        "queue",
-        "priority",
-        "timeout_s",
-        "max_rows",
-        "params",
-        "schedule",
-        "schedules",
-        "templates",
-        "deliver",
-        "columns",
-    ),
+    *("queue", "priority", "timeout_s", "max_rows", "params", "schedule", "schedules", "templates"),
+    *("deliver", "columns", "burst"),
 )
 
 
@@ -45,12 +35,14 @@ def assemble(
     table = Table(front, (), front.values, KEYS)
     declared = declarations.params(front)
     timezone = declarations.timezone_of(table)
+    params = (*declared, *_undeclared(uses, declared))
+    found_burst = bursting.burst(front, params)
     report = Report(
         name=source.name,
         title=table.text("title") or title_of(source.name),
         source=source,
         blocks=tuple(blocks),
-        params=(*declared, *_undeclared(uses, declared)),
+        params=params,
         schedules=plans.schedules(front, source.name, timezone=timezone),
         templates=plans.templates(front),
         subtitle=table.text("subtitle"),
@@ -67,6 +59,7 @@ def assemble(
         max_rows=table.integer("max_rows", low=1, high=2**63 - 1),
         code=code,
         columns=looks(front),
+        burst=found_burst,
         deliver=declarations.delivering(front, blocks=None if code else [block.name for block in blocks]),
     )
     _check_values(front, report)
@@ -94,7 +87,7 @@ def _check_values(front: FrontMatter, report: Report) -> None:
     presets = {template.name: template.params for template in report.templates}
     for template in report.templates:
         # What it leaves out, the job that names it may add.
-        given = [param for param in report.params if not param.required or param.name in template.params]
+        given = [param for param in report.orderable if not param.required or param.name in template.params]
         try:
             resolve(given, template.params, now=now, timezone=timezone)
         except ParamsError as error:
@@ -104,6 +97,6 @@ def _check_values(front: FrontMatter, report: Report) -> None:
             continue  # made by SQL: the database knows it
         params = {**presets.get(schedule.template or "", {}), **schedule.params}
         try:
-            resolve(report.params, params, now=now, timezone=schedule.timezone or timezone)
+            resolve(report.orderable, params, now=now, timezone=schedule.timezone or timezone)
         except ParamsError as error:
             raise fault(front.path, f'schedule "{schedule.name}": {error.message}', line=schedule.line) from None

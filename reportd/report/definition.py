@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -90,6 +90,20 @@ class Code:
     file: str
     fetch: bool
     build: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """One document per row of `block`'s query: its columns give the values of `params`.
+
+    `deliver` and `name` (the document's title) may have the columns as placeholders. `line` is that of the table.
+    """
+
+    block: Block
+    params: tuple[str, ...]
+    name: str | None = None
+    deliver: tuple[str, ...] = ()
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +198,15 @@ class Report:
     code: Code | None = None
     deliver: Delivering | None = None
     columns: Mapping[str, ColumnLook] = field(default_factory=dict)
+    burst: Burst | None = None
+
+    @property
+    def queries(self) -> tuple[Block, ...]:
+        """Every block with SQL of its own, the burst's included."""
+        return (*self.blocks, self.burst.block) if self.burst else self.blocks
+
+    @property
+    def orderable(self) -> tuple[Param, ...]:
+        """The parameters as an order may give them: what a burst provides may be left out."""
+        provided = self.burst.params if self.burst else ()
+        return tuple(replace(param, required=False) if param.name in provided else param for param in self.params)

@@ -38,6 +38,7 @@ class Declared:
 def declared(report: Report) -> list[Declared]:
     """Every target that the report's file names: its own, its schedules' and its templates'."""
     found = [Declared(text, report.deliver.line) for text in report.deliver.to] if report.deliver else []
+    found += [Declared(text, report.burst.line) for text in report.burst.deliver] if report.burst else []
     found += [Declared(text, plan.line) for plan in report.schedules for text in plan.deliver]
     found += [Declared(text, template.line) for template in report.templates for text in template.deliver]
     return found
@@ -48,7 +49,8 @@ def check(report: Report, channels: Collection[str]) -> None:
 
     Errors: ReportError with the line.
     """
-    known = (*GIVEN, *_public(report.params))
+    # What columns a burst's query has is known once it was prepared.
+    known = None if report.burst else (*GIVEN, *_public(report.params))
     for target in declared(report):
         if wrong := problem(target.text, channels=channels, placeholders=known):
             raise fault(report.source.path, f"deliver: {wrong}", line=target.line or None)

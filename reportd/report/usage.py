@@ -20,7 +20,7 @@ class Use:
 
 def uses(report: Report) -> tuple[Use, ...]:
     """Every placeholder of the report, in the file's order."""
-    return tuple(use for block in report.blocks for use in _uses(block))
+    return tuple(use for block in report.queries for use in _uses(block))
 
 
 def undeclared(report: Report) -> tuple[Param, ...]:

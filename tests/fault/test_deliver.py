@@ -1,4 +1,4 @@
-"""Delivery by real daemons: what arrives, what a crash between copy and receipt costs, and what is not worth sending."""
+"""Delivery by real daemons: what arrives, what a crash between copy and receipt costs, what is not worth sending."""
 
 from __future__ import annotations
 

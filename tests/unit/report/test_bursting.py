@@ -1,0 +1,64 @@
+"""`[burst]`: what the front matter may say, and what each mistake is answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from reportd.errors import ReportError
+from reportd.report.definition import ReportSource
+from reportd.report.params import schema_of
+from reportd.report.sqlfile import parse
+
+HEAD = """\
+-- /// report
+-- params.period = { type = "daterange", default = "last month" }
+-- params.customer = { type = "int", required = true }
+"""
+SQL = "select 1 as n where :customer = 1 and :period is not null\n"
+
+
+def read(burst: str) -> ReportSource:
+    return ReportSource("letters", {"letters.sql": f"{HEAD}{burst}-- ///\n{SQL}"}, "reports/letters.sql")
+
+
+def test_a_burst_is_read_and_its_params_may_be_left_out_of_an_order() -> None:
+    report = parse(
+        read(
+            "-- schedule = { cron = '@daily' }\n"
+            "-- [burst]\n-- sql = 'select id as customer from c where d <@ :period;'\n-- params = ['customer']\n"
+            "-- name = 'Letter to {name}'\n-- deliver = ['file:{name}/']\n"
+        )
+    )
+    assert report.burst is not None
+    assert (report.burst.params, report.burst.name, report.burst.deliver) == (
+        ("customer",),
+        "Letter to {name}",
+        ("file:{name}/",),
+    )
+    assert (report.burst.block.sql, report.burst.block.line) == ("select id as customer from c where d <@ :period", 6)
+    assert schema_of(report.orderable)["required"] == []
+    assert [block.name for block in report.queries] == ["letters", "burst"]
+
+
+@pytest.mark.parametrize(
+    ("burst", "said"),
+    [
+        ("-- burst.params = ['customer']", "burst: sql is missing"),
+        ("-- burst.sql = 'select 1 as customer'", "burst: params is missing"),
+        (
+            "-- burst = { sql = 'select 1', params = ['custmer'] }",
+            'no parameter "custmer"; did you mean "customer"?',
+        ),
+        (
+            "-- burst = { sql = 'select :perod', params = ['customer'] }",
+            ':perod is no declared parameter; did you mean "period"?',
+        ),
+        ("-- burst = { sql = 'select :customer', params = ['customer'] }", ":customer is what the rows give"),
+        ("-- burst = { sq = 'select 1' }", 'unknown key "sq" in burst; did you mean "sql"?'),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(burst: str, said: str) -> None:
+    with pytest.raises(ReportError) as caught:
+        parse(read(f"{burst}\n"))
+    assert str(caught.value).startswith("reports/letters.sql:4: ")
+    assert said in str(caught.value)
