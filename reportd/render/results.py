@@ -109,6 +109,9 @@ class ResultSet:
     def line(self, name: str, *, title: str = "", x: str | None = None, y: str | Sequence[str] = ()) -> Chart:
         return self._chart("line", name, title, x, y)
 
+    def area(self, name: str, *, title: str = "", x: str | None = None, y: str | Sequence[str] = ()) -> Chart:
+        return self._chart("area", name, title, x, y)
+
     def pie(self, name: str, *, title: str = "", x: str | None = None, y: str | None = None) -> Chart:
         return self._chart("pie", name, title, x, y or ())
 
@@ -117,11 +120,26 @@ class ResultSet:
         name: str,
         *,
         title: str = "",
-        group: str | None = None,
-        subtotal: Sequence[str] = (),
-        total: Sequence[str] = (),
+        group: str | Sequence[str] = (),
+        subtotal: str | Sequence[str] = (),
+        total: str | Sequence[str] = (),
+        running: str | Sequence[str] = (),
     ) -> Table:
-        section = self._section("table", name, title, group=group, subtotal=subtotal, total=total)
+        section = self._section("table", name, title, group=group, subtotal=subtotal, total=total, running=running)
+        assert isinstance(section, Table)
+        return section
+
+    def pivot(
+        self,
+        name: str,
+        *,
+        rows: str | Sequence[str],
+        columns: str | Sequence[str],
+        values: str | Sequence[str] = (),
+        agg: str = "sum",
+        title: str = "",
+    ) -> Table:
+        section = self._section("pivot", name, title, rows=rows, columns=columns, values=values, agg=agg)
         assert isinstance(section, Table)
         return section
 
@@ -156,7 +174,7 @@ class ResultSet:
         self[name]  # raises KeyError with the names that there are
         given = {key: value if isinstance(value, str) else ",".join(value) for key, value in options.items() if value}
         block = Block(kind, name, title, "", 0, self._place, given)
-        return build.section(block, self._dataset, locale=self._frame.locale)
+        return build.section(block, self._dataset, locale=self._frame.locale, looks=self._frame.report.columns)
 
 
 def _told_apart(sections: Iterable[Section]) -> tuple[Section, ...]:

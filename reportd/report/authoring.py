@@ -88,6 +88,10 @@ class Results(Protocol):
         """A line chart, as `bar`."""
         ...
 
+    def area(self, name: str, *, title: str = "", x: str | None = None, y: str | Sequence[str] = ()) -> Chart:
+        """An area chart, as `bar`; several measures are stacked."""
+        ...
+
     def pie(self, name: str, *, title: str = "", x: str | None = None, y: str | None = None) -> Chart:
         """A pie of one measure's shares; bars, and a note, where there are too many slices or values below zero."""
         ...
@@ -97,11 +101,31 @@ class Results(Protocol):
         name: str,
         *,
         title: str = "",
-        group: str | None = None,
-        subtotal: Sequence[str] = (),
-        total: Sequence[str] = (),
+        group: str | Sequence[str] = (),
+        subtotal: str | Sequence[str] = (),
+        total: str | Sequence[str] = (),
+        running: str | Sequence[str] = (),
     ) -> Table:
-        """A table of all rows; `total` defaults to the columns whose sum means something."""
+        """A table of all rows; `total` defaults to the columns whose sum means something.
+
+        Rows are sorted by `group`; `running` adds each column's sum so far.
+        """
+        ...
+
+    def pivot(
+        self,
+        name: str,
+        *,
+        rows: str | Sequence[str],
+        columns: str | Sequence[str],
+        values: str | Sequence[str] = (),
+        agg: str = "sum",
+        title: str = "",
+    ) -> Table:
+        """A cross-tab: a line per value of `rows`, a column per value of `columns`.
+
+        `agg` is sum, avg, min, max or count.
+        """
         ...
 
     def text(self, name: str, *, title: str = "") -> Text:

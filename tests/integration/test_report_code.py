@@ -133,6 +133,8 @@ async def test_fetch_and_build_make_a_document_of_their_own(parts: Parts, tmp_pa
                 data.bar("orders", x="no", y="amount"),
                 data.table("orders", total=["amount"]),
                 data.table("shares"),
+                data.area("orders", x="no", y=["amount"]),
+                data.pivot("orders", rows="no", columns="since", values="amount"),
                 title=f"Sales since {params['period'].start}",
                 subtitle=f"Total {total}",
             )
@@ -142,8 +144,9 @@ async def test_fetch_and_build_make_a_document_of_their_own(parts: Parts, tmp_pa
     document = await content(report, parts, least=2)
     assert document["meta"]["title"] == "Sales since 2026-10-01"
     assert document["meta"]["subtitle"] == "Total 7.5"
-    assert list(document["blocks"]) == ["totals", "orders", "orders-2", "shares"]
-    assert [block["kind"] for block in document["blocks"].values()] == ["kpi", "bar", "table", "table"]
+    assert list(document["blocks"]) == ["totals", "orders", "orders-2", "shares", "orders-3", "orders-4"]
+    kinds = [block["kind"] for block in document["blocks"].values()]
+    assert kinds == ["kpi", "bar", "table", "table", "area", "table"]
     assert document["blocks"]["orders-2"]["rows"] == [
         {"no": 2, "amount": 3.0, "since": "2026-10-01"},
         {"no": 3, "amount": 4.5, "since": "2026-10-01"},
