@@ -75,10 +75,10 @@ def _home(once: Path | None) -> Iterator[Path]:
 
 
 async def _demo(pack: Pack, home: Path, once: Path | None) -> None:
-    usable = asyncio.create_task(formats.unusable())  # two seconds on another core, while Postgres starts
+    usable = asyncio.create_task(formats.probe())  # two seconds on another core, while Postgres starts
     async with _postgres(home / "postgres") as dsn, client(dsn, application_name="reportd demo") as connection:
         await _load(connection, pack)
-        reasons = await usable
+        reasons = (await usable).unusable
         config = Config(
             storage=Storage(state_dir=home),
             reports=Reports(directories=(pack.reports,), timezone="Europe/Vienna"),

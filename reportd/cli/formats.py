@@ -1,4 +1,4 @@
-"""Which formats this host can make, found out the way that the daemon's render processes find out: by making them.
+"""Which formats and scripts this host can make, found out as the daemon's render processes do: by making them.
 
 The renderers are loaded in a process of their own, since WeasyPrint and Pango have no place in this one.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from reportd import plugins
 
@@ -18,12 +19,28 @@ import json, sys
 from reportd.render import leaves
 found = leaves.load(json.loads(sys.argv[1]))
 print()
-json.dump({name: str(error) for name, error in found.unusable.items()}, sys.stdout)
+reasons = {name: str(error) for name, error in found.unusable.items()}
+lacking = []
+if "pdf" not in reasons:
+    from reportd.render.engine import Engine
+    from reportd.render.scripts import SAMPLES
+    lacking = [name for name, sample in SAMPLES.items() if Engine().ready(sample)]
+json.dump([reasons, lacking], sys.stdout)
 """
 
 
-async def unusable() -> Mapping[str, str]:
-    """The installed formats that can't be made here, each with the reason and its remedy in words."""
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """`unusable`: the installed formats that can't be made here, each with the reason and its remedy in words.
+    `lacking`: the scripts that would stand as boxes in a PDF.
+    """
+
+    unusable: Mapping[str, str]
+    lacking: Sequence[str] = ()
+
+
+async def probe() -> Probed:
+    """Load every renderer, and ask for the fonts of the scripts that reports are most likely to have."""
     formats = dict(plugins.formats())
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -38,14 +55,18 @@ async def unusable() -> Mapping[str, str]:
         async with asyncio.timeout(_LIMIT_S):
             out, said = await process.communicate()
     except TimeoutError:
-        return dict.fromkeys(formats, f"loading the renderers took longer than {_LIMIT_S:.0f} s")
+        return _none(formats, f"loading the renderers took longer than {_LIMIT_S:.0f} s")
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
         last = said.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
-        return dict.fromkeys(formats, f"loading the renderers ended with status {process.returncode}: {last[0]}")
+        return _none(formats, f"loading the renderers ended with status {process.returncode}: {last[0]}")
     # The last line: WeasyPrint writes there, too, when it misses something.
-    reasons: dict[str, str] = json.loads(out.splitlines()[-1])
-    return reasons
+    reasons, lacking = json.loads(out.splitlines()[-1])
+    return Probed(reasons, tuple(lacking))
+
+
+def _none(formats: Mapping[str, str], reason: str) -> Probed:
+    return Probed(dict.fromkeys(formats, reason))

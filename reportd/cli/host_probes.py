@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from reportd.cli.finding import Finding, fault, ok, warning
 from reportd.cli.output import size
 from reportd.db import embedded
 from reportd.kinds import installed
+from reportd.render.pango import fonts_line
+from reportd.render.scripts import SAMPLES, is_east_asian
 
 _FONT = "fontpkg_source_sans_3"
 _FREE_LOW = 2_000_000_000
@@ -22,7 +24,8 @@ _FREE_MIN = 200_000_000
 
 async def documents() -> list[Finding]:
     """Every format, and the font that the documents are set in."""
-    reasons = await formats.unusable()
+    probed = await formats.probe()
+    reasons = probed.unusable
     findings = [
         fault(f"format {name}", reason, "see the reason; the other formats go on working")
         if (reason := reasons.get(name))
@@ -33,7 +36,18 @@ async def documents() -> list[Finding]:
         findings.append(warning("font", "Source Sans 3 is not installed", "pip install fontpkg-source-sans-3"))
     else:
         findings.append(ok("font", "Source Sans 3, with the package"))
+    if "pdf" not in reasons:
+        findings.append(_scripts(probed.lacking))
     return findings
+
+
+def _scripts(lacking: Sequence[str]) -> Finding:
+    if not lacking:
+        return ok("scripts", "every script that was tried has a font")
+    east_asian = any(map(is_east_asian, "".join(SAMPLES[name] for name in lacking)))
+    return warning(
+        "scripts", f"no font for {', '.join(lacking)}: boxes in a PDF, and a note", fonts_line(east_asian=east_asian)
+    )
 
 
 def plugged() -> Iterator[Finding]:

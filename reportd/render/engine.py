@@ -9,19 +9,22 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
 from cssselect2 import ElementWrapper
-from weasyprint import CSS, HTML
+from weasyprint import CSS, HTML, svg
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from reportd.render.cells import Cells
-from reportd.render.fonts import faces
+from reportd.render.coverage import unknown
+from reportd.render.fonts import FAMILY, Face, faces, faces_of
 from reportd.render.html import style
+from reportd.render.scripts import Script, scripts_of
+from reportd.render.typeface import own_family_lacks
 from reportd.render.view import Grid
 
 NO_GRIDS: Mapping[int, Grid] = {}
@@ -37,9 +40,32 @@ class Engine:
 
     def __init__(self) -> None:
         self._fonts = FontConfiguration()
-        atexit.register(_forget, self._fonts, os.getpid())
+        self._owner = os.getpid()
+        self._scripts: set[str] = set()
+        atexit.register(_forget, self._fonts, self._owner)
         self._fetcher = _Fetcher()
-        self._styles = [self._style(text) for text in (_font_faces(), style("base"), style("print"))]
+        self._styles = [self._style(text) for text in (_font_faces(faces()), style("base"), style("print"))]
+
+    def ready(self, characters: Iterable[str]) -> tuple[str, ...]:
+        """Load the fonts that `characters` need beyond our own; those that no font here has, in order.
+
+        Costs nothing where our own family has them all, and 20 to 60 ms for a script's first time in this process.
+        """
+        strange = own_family_lacks(characters)
+        for script in scripts_of(strange):
+            if script.name not in self._scripts:
+                self._load(script)
+        return unknown(strange, self._fonts.font_map, family=FAMILY) if strange else ()
+
+    def _load(self, script: Script) -> None:
+        if os.getpid() != self._owner:
+            # A fork shares its parent's directory of fonts: what a sibling has put there is not in this process.
+            self._fonts._folder = None
+            self._owner = os.getpid()
+        made = faces_of(script)
+        self._fetcher.admit(made)
+        self._style(_font_faces(made))
+        self._scripts.add(script.name)
 
     def write(self, html: str, *, css: str, path: Path, as_of_s: int, grids: Mapping[int, Grid] = NO_GRIDS) -> int:
         """Set `html`, which must be XML as well, with the theme and then `css`, into `path`; the number of pages.
@@ -59,6 +85,28 @@ class Engine:
 
     def _style(self, text: str) -> CSS:
         return CSS(string=text, font_config=self._fonts, url_fetcher=self._fetcher)
+
+
+class _Whole(str):
+    """A text that is one piece to whoever goes through its letters."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        yield str(self)
+
+
+def _whole_words(draw: Any) -> Any:
+    """WeasyPrint's drawing of SVG text, which goes letter by letter: no script that joins its letters survives that."""
+
+    def text(drawing: Any, node: Any, font_size: float) -> None:
+        node._etree_node.text = _Whole(node.text)
+        draw(drawing, node, font_size)
+
+    return text
+
+
+svg.text = svg.TAGS["text"] = _whole_words(svg.TAGS["text"])
 
 
 def _forget(fonts: FontConfiguration, owner: int) -> None:
@@ -85,7 +133,12 @@ class _Fetcher(URLFetcher):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(allowed_protocols=("data",), allow_redirects=False)
-        self._faces = {face.name: face.content for face in faces()}
+        self._faces: dict[str, bytes] = {}
+        self.admit(faces())
+
+    def admit(self, made: Iterable[Face]) -> None:
+        """Hand these out from now on."""
+        self._faces.update({face.name: face.content for face in made})
 
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> URLFetcherResponse:
         if url.startswith(_FONT_SCHEME):
@@ -96,12 +149,12 @@ class _Fetcher(URLFetcher):  # type: ignore[misc]
         raise ValueError(f"a document may not load {url[:100]!r}")
 
 
-def _font_faces() -> str:
+def _font_faces(made: Iterable[Face]) -> str:
     return "".join(
         f'@font-face {{ font-family: "{face.family}"; font-weight: {face.weight};'
         f' src: url("{_FONT_SCHEME}{face.name}");'
         f" unicode-range: {_ranges(face.characters)} }}"
-        for face in faces()
+        for face in made
     )
 
 

@@ -1,4 +1,4 @@
-"""The one family that reportd's documents are set in, made ready for print and measured.
+"""The one family that reportd's documents are set in, made ready for print and measured; other scripts join on demand.
 
 Source Sans 3 comes as a variable font of 650 kB, which takes seconds to subset. Here it becomes static faces of some
 35 kB, once per process and in milliseconds: two weights of the Latin letters with kerning, and the other alphabets in
@@ -8,7 +8,7 @@ same name on the host can't take their place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +16,13 @@ from pathlib import Path
 import fontpkg_source_sans_3
 import uharfbuzz
 
+from reportd.render import scripts
+from reportd.render.scripts import Script
+
 # WeasyPrint tells fonts apart by family, weight and style alone: of two faces that agree in these it would write one
 # into the PDF, with the other's glyph numbers. So each part of the alphabet is a family.
 FAMILIES: Mapping[str, str] = {"latin": "reportd Sans", "extended": "reportd Sans Extended"}
-FAMILY = ", ".join(FAMILIES.values())
+FAMILY = ", ".join([*FAMILIES.values(), *scripts.FAMILIES])
 REGULAR, SEMIBOLD = 400, 600
 WEIGHTS = (REGULAR, SEMIBOLD)
 
@@ -47,7 +50,6 @@ _CHARACTERS: Mapping[str, tuple[int, ...]] = {
 }
 # Pango sets the space between two words in the font of the first, without asking whether it has one.
 _SPACES = (0x20, 0xA0)
-_WIDTH_UNKNOWN = 1.0  # em: what another font has to step in for is most likely as wide as it is high
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,25 @@ def faces() -> tuple[Face, ...]:
             FAMILIES[part],
             weight,
             characters,
-            _instance(variable, weight, characters, kerned=part == "latin"),
+            _instance(variable, weight, characters, features=("kern",) if part == "latin" else ("mark",)),
         )
         for part, characters in _CHARACTERS.items()
+        for weight in WEIGHTS
+    )
+
+
+@lru_cache(maxsize=len(scripts.SCRIPTS))
+def faces_of(script: Script) -> tuple[Face, ...]:
+    """The faces of another script, with all that shaping it takes. Raises ImportError if its package is missing."""
+    variable = script.variable()
+    return tuple(
+        Face(
+            f"{script.name}-{weight}",
+            script.family,
+            weight,
+            script.characters,
+            _instance(variable, weight, script.characters, features=()),
+        )
         for weight in WEIGHTS
     )
 
@@ -81,12 +99,24 @@ def faces() -> tuple[Face, ...]:
 def width_em(text: str, *, bold: bool = False) -> float:
     """How wide `text` is set on one line, in em, without kerning (which only ever makes it a little narrower)."""
     advances = _advances(SEMIBOLD if bold else REGULAR)
-    return sum(advances.get(character, _WIDTH_UNKNOWN) for character in text)
+    return sum([advances[character] for character in text])
+
+
+class _Advances(dict[str, float]):
+    """Characters' widths in em; those that the family lacks are measured when they come."""
+
+    def __init__(self, weight: int) -> None:
+        super().__init__()
+        self._weight = weight
+
+    def __missing__(self, character: str) -> float:
+        width = self[character] = scripts.width_em(character, weight=self._weight)
+        return width
 
 
 @lru_cache(maxsize=2)
 def _advances(weight: int) -> Mapping[str, float]:
-    advances: dict[str, float] = {}
+    advances = _Advances(weight)
     for face in faces():
         if face.weight == weight:
             font = uharfbuzz.Font(uharfbuzz.Face(face.content))
@@ -98,14 +128,17 @@ def _advances(weight: int) -> Mapping[str, float]:
     return advances
 
 
-def _instance(variable: uharfbuzz.Face, weight: int, characters: Iterable[int], *, kerned: bool) -> bytes:
+def _instance(variable: uharfbuzz.Face, weight: int, characters: Iterable[int], *, features: Sequence[str]) -> bytes:
+    """One weight of `variable` with `characters`; without `features`, those that its script can't do without."""
     wanted = uharfbuzz.SubsetInput()
+    wanted.pin_all_axes_to_default(variable)
     wanted.pin_axis_location(variable, "wght", weight)
     wanted.unicode_set.update((*characters, *_SPACES))
-    features = wanted.layout_feature_tag_set
-    features.clear()
-    # Kerning of every alphabet is 50 kB, and reading it again would cost each PDF half a second.
-    features.update([_tag(feature) for feature in (("kern",) if kerned else ("mark",))])
+    if features:
+        # Kerning of every alphabet is 50 kB, and reading it again would cost each PDF half a second.
+        kept = wanted.layout_feature_tag_set
+        kept.clear()
+        kept.update(map(_tag, features))
     wanted.flags = uharfbuzz.SubsetFlags.NO_HINTING | uharfbuzz.SubsetFlags.NOTDEF_OUTLINE
     return bytes(uharfbuzz.subset(variable, wanted).blob.data)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from reportd.render.scripts import is_right_to_left
 from reportd.render.view import Grid, Part, View
 from reportd.report.document import Document
 
@@ -45,7 +46,14 @@ def part_html(part: Part) -> Markup:
     if isinstance(part, Grid) and part.heights:
         return Markup(template("slots").render(part=part, slot=slot_class))  # noqa: S704  rendered with autoescape
     classes = _classes(part) if isinstance(part, Grid) else {}
-    return Markup(template(part.kind).render(part=part, classes=classes))  # noqa: S704  rendered with autoescape
+    return Markup(template(part.kind).render(part=part, classes=classes, directed=directed))  # noqa: S704  rendered with autoescape
+
+
+def directed(text: str) -> Markup:
+    """`text`, escaped; one that reads from right to left says so, and stays at its column's edge."""
+    if is_right_to_left(text):
+        return Markup('<bdi dir="rtl">{}</bdi>').format(text)
+    return escape(text)
 
 
 def _classes(grid: Grid) -> dict[str, list[Markup]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reportd.errors import PdfEngineMissing
+from reportd.render.characters import characters_of, missing_note
 from reportd.render.html import css_text, html_of, slot_css
 from reportd.render.layout import Page, arrange, slotted
 from reportd.render.pango import install_line
@@ -42,9 +43,11 @@ class PDF:
         Errors: PdfEngineMissing where the host has no Pango; the message has the line that installs it.
         """
         engine = _engine()
+        missing = engine.ready(characters_of(document))
+        notes = (missing_note(missing, document),) if missing else ()
         view = view_of(document, rows_max=settings.pdf_rows_max, long_from=LONG_FROM)
         page, view = arrange(surveyed(view), paper=document.paper)
-        view = slotted(_drawn(view, page))
+        view = replace(slotted(_drawn(view, page)), banners=(*view.banners, *notes))
         name = f"{document.provenance.report}.pdf"
         path = out / name
         css, as_of_s = _page_css(view, page), int(document.as_of.timestamp())
@@ -55,7 +58,7 @@ class PDF:
         else:
             grids = {part.number: part for part in view.parts if isinstance(part, Grid) and part.heights}
             pages = engine.write(html_of(view), css=css + slot_css(view), path=path, as_of_s=as_of_s, grids=grids)
-        return [RenderedFile("pdf", name, str(path), "application/pdf", rows=document.rows, pages=pages)]
+        return [RenderedFile("pdf", name, str(path), "application/pdf", rows=document.rows, pages=pages, notes=notes)]
 
 
 def _drawn(view: View, page: Page) -> View:

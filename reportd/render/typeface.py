@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import uharfbuzz
 
 from reportd.render.fonts import SEMIBOLD, WEIGHTS, Face, faces
+from reportd.render.scripts import is_visible
 
 _CACHE_TEXTS = 20_000
 _CMAP = """/CIDInit /ProcSet findresource begin
@@ -45,8 +47,17 @@ class Run:
 
 def can_set(texts: Iterable[str]) -> bool:
     """Whether our faces have every character of `texts`; what they lack needs another font, or shaping across runs."""
-    known = frozenset().union(*(_cut(face).characters for face in faces()))
-    return all(map(known.issuperset, texts))
+    return all(map(_known().issuperset, texts))
+
+
+def own_family_lacks(characters: Iterable[str]) -> tuple[str, ...]:
+    """Those of `characters` that a reader would see, and our faces do not have, in order."""
+    return tuple(sorted(filter(is_visible, set(characters) - _known())))
+
+
+@lru_cache(maxsize=1)
+def _known() -> frozenset[str]:
+    return frozenset().union(*(_cut(face).characters for face in faces()))
 
 
 class Typesetter:

@@ -17,7 +17,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from reportd.errors import disk_error
-from reportd.render.html import THEME, metadata, part_html, style, template
+from reportd.render.html import THEME, directed, metadata, part_html, style, template
 from reportd.render.svg import draw
 from reportd.render.task import RenderedFile, RenderSettings
 from reportd.render.view import Figure, Grid, Line, Part, View, view_of
@@ -148,9 +148,10 @@ class _Rows:
     def _cells(self, line: Line) -> Iterator[str]:
         raw = next(self._raw) if self._raw else ()
         for place, (cell, names) in enumerate(zip(line.cells, self._classes, strict=True)):
-            text = escape(cell)
+            text = directed(cell)
             if line.links and line.links[place]:
-                text = f'<a href="{escape(line.links[place])}" rel="noopener noreferrer">{text}</a>'
+                link = '<a href="{}" rel="noopener noreferrer">{}</a>'
+                text = Markup(link).format(line.links[place], text)  # noqa: S704  a constant
             if line.marks and (mark := line.marks[place]):
                 names = f"{names} {mark}".strip()
             key = f' data-s="{escape(raw[self._keys[place]] or "")}"' if place in self._keys else ""

@@ -28,6 +28,8 @@ WORDS_EN: Mapping[str, str] = {
     "no rows for": "No rows for {filters}",
     "cut": "This document shows the first {shown} of {count} rows of “{table}”.",
     "cut here": "Cut here: {left} more rows of “{table}” are in the sheet and the CSV file.",
+    "no font": "{count} characters ({characters}) have no font here and stand as boxes; they are right in the "
+    "sheet and the CSV file. To print them: {line}",
     "cut totals": "Totals cover all {count} rows; the sheet and the CSV file have every row.",
     "against": "vs {label}",
     "before": "before",
@@ -61,6 +63,8 @@ WORDS_DE: Mapping[str, str] = {
     "no rows for": "Keine Zeilen für {filters}",
     "cut": "Dieses Dokument zeigt die ersten {shown} von {count} Zeilen von „{table}“.",
     "cut here": "Hier gekürzt: {left} weitere Zeilen von „{table}“ stehen in der Tabelle und der CSV-Datei.",
+    "no font": "Für {count} Zeichen ({characters}) fehlt hier eine Schrift, sie stehen als Kästchen; in der Tabelle "
+    "und der CSV-Datei sind sie richtig. Abhilfe: {line}",
     "cut totals": "Summen umfassen alle {count} Zeilen; Tabelle und CSV-Datei enthalten jede Zeile.",
     "against": "ggü. {label}",
     "before": "zuvor",
