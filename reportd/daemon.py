@@ -70,7 +70,7 @@ async def serve(
     with _signals(shutdown):
         async with (
             _pools(config, dsn) as (pool, source),
-            _parts(config, pool, source) as parts,
+            parts_of(config, pool, source) as parts,
             task.offered(_task_modules(config), pool=pool, limits=_task_limits(config)) as tasks,
         ):
             # Side by side: the template takes a second or two to be warm, most of it in a process of its own.
@@ -205,8 +205,8 @@ async def _pools(config: Config, dsn: str) -> AsyncIterator[tuple[Pool, Pool]]:
 
 
 @asynccontextmanager
-async def _parts(config: Config, pool: Pool, source: Pool) -> AsyncIterator[Parts]:
-    """What the pipeline works with; the render children end here."""
+async def parts_of(config: Config, pool: Pool, source: Pool) -> AsyncIterator[Parts]:
+    """What the pipeline works with, by `config`; the render children end with it."""
     storage, limits = config.storage, config.fetch
     for directory in (storage.state_dir, storage.artifacts_dir, storage.spool_dir):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

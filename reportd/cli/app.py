@@ -14,7 +14,16 @@ from typing import NoReturn
 import click
 
 from reportd.cli.output import complain, emit_json
-from reportd.errors import ConfigError, DatabaseUnavailable, Refused, ReportdError, SchemaError, UnknownJob, UnknownKind
+from reportd.errors import (
+    ConfigError,
+    DatabaseUnavailable,
+    Refused,
+    ReportdError,
+    SchemaError,
+    UnknownJob,
+    UnknownKind,
+    UnknownSchedule,
+)
 
 
 class Exit(IntEnum):
@@ -34,18 +43,24 @@ Exit status:
   1    the job failed or was cancelled; check or doctor found a fault
   2    wrong usage or configuration
   3    no database: none named, not reachable, or without reportd's schema
-  4    the database refused: unknown kind or job, bad parameters
+  4    the database refused: unknown kind, job or schedule, bad parameters
   130  interrupted
 """
 
 _COMMANDS = {
+    "init": "Begin a project: a folder with a configuration and a first report.",
     "run": "Run the daemon: claim jobs, make reports, keep schedules.",
     "demo": "Show it all on a learning platform's data; needs nothing but this program.",
     "enqueue": "Order a job; with --wait, follow it to its end.",
     "jobs": "List, show, cancel and retry jobs.",
+    "render": "Make one report's file, without the queue.",
+    "schedules": "List and show schedules, preview, pause and resume them, or run one now.",
+    "queues": "List, pause and resume queues.",
     "check": "Check every report against the database that it reads.",
     "migrate": "Bring the schema in the database to this version.",
+    "grants": "Print the SQL that makes roles for the daemon, reports, producers and readers.",
     "doctor": "Look for what would stop reportd here, and say the remedy.",
+    "completion": "Print what makes a shell complete commands and options.",
     "version": "Print the version.",
 }
 
@@ -131,7 +146,7 @@ def exit_for(error: ReportdError) -> Exit:
             return Exit.USAGE
         case DatabaseUnavailable() | SchemaError():
             return Exit.NO_DATABASE
-        case Refused() | UnknownKind() | UnknownJob():
+        case Refused() | UnknownKind() | UnknownJob() | UnknownSchedule():
             return Exit.REFUSED
         case _:
             return Exit.FAILED

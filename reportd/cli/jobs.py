@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -12,12 +11,12 @@ from typing import Any
 
 import click
 
-from reportd.cli.options import database_options, find_dsn, json_option
+from reportd.cli.asking import asked
+from reportd.cli.options import database_options, json_option
 from reportd.cli.output import emit_json, emit_table, moment, size
 from reportd.db import artifacts as db_artifacts
 from reportd.db import deliveries as db_deliveries
 from reportd.db import jobs as db_jobs
-from reportd.db.client import client
 from reportd.db.jobs import JobRow
 from reportd.db.queries import Connection
 from reportd.job import PERCENT, Status
@@ -45,7 +44,7 @@ def list_(*, as_json: bool, dsn: str | None, config_path: Path | None, **search:
     async def found(connection: Connection) -> Sequence[JobRow]:
         return await db_jobs.list_(connection, **search)
 
-    rows = _asked(dsn, config_path, found)
+    rows = asked(dsn, config_path, found)
     if as_json:
         emit_json([dict(row) for row in rows])
     elif rows:
@@ -88,7 +87,7 @@ def show(*, id: int, as_json: bool, dsn: str | None, config_path: Path | None) -
             "deliveries": [asdict(entry) for entry in await db_deliveries.of_job(connection, id)],
         }
 
-    seen = _asked(dsn, config_path, found)
+    seen = asked(dsn, config_path, found)
     if as_json:
         emit_json(seen)
     else:
@@ -125,20 +124,12 @@ def _each(
     async def done(connection: Connection) -> list[tuple[int, str]]:
         return [(id, await call(connection, id)) for id in ids]
 
-    outcomes = _asked(dsn, config_path, done)
+    outcomes = asked(dsn, config_path, done)
     if as_json:
         emit_json([{"id": id, "status": status} for id, status in outcomes])
     else:
         for id, status in outcomes:
             click.echo(f"{id} {said.get(status, status)}")
-
-
-def _asked(dsn: str | None, config_path: Path | None, ask: Callable[[Connection], Awaitable[Any]]) -> Any:
-    async def asked() -> Any:
-        async with client(find_dsn(dsn, config_path)) as connection:
-            return await ask(connection)
-
-    return asyncio.run(asked())
 
 
 def _show(
