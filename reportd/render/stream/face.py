@@ -12,6 +12,7 @@ Shown = tuple[str, float]
 """Glyphs, as they stand in the operand of `TJ`, and their width in em."""
 
 _END = "\0"
+_FIGURES = "0123456789.,:-/% \u2212\u2013"
 _SOFT_HYPHEN = "\u00ad"
 
 
@@ -27,18 +28,36 @@ class Face:
         self._glyphs = {character: glyph for character, glyph in glyphs.items() if glyph is not None}
         self._used: dict[int, str] = {}
         self._pairs = _Pairs(self)
+        plain = self._unkerned()
+        self._pairs.clear()
+        self._used.clear()
+        self._figures = False
+        self._is_plain = frozenset(plain).issuperset
+        self._plain = {ord(character): f"{self._glyphs[character]:04x}" for character in plain}
+        self._advances = {c: self._font.get_glyph_h_advance(self._glyphs[c]) * self._em for c in plain}
         self.knows = frozenset(self._glyphs) - {_SOFT_HYPHEN}
 
     def show(self, text: str) -> Shown:
         """`text`, not empty, as glyphs."""
+        if self._is_plain(text):
+            self._figures = True
+            return f"<{text.translate(self._plain)}>", sum(map(self._advances.__getitem__, text))
         # Kerning goes by pairs, and there are few: looking them up is ten times as fast as shaping the whole text.
         found = list(map(self._pairs.__getitem__, zip(text, text[1:] + _END, strict=True)))
         return f"<{''.join([pair[0] for pair in found])}>", sum([pair[1] for pair in found])
 
+    def _unkerned(self) -> str:
+        """The characters of figures, without those that are kerned with another: half of all texts are such."""
+        plain = "".join(character for character in _FIGURES if character in self._glyphs)
+        for character in plain:
+            if any(">" in self.pair(character, other)[0] + self.pair(other, character)[0] for other in plain):
+                plain = plain.replace(character, "")
+        return plain
+
     def pair(self, first: str, second: str) -> Shown:
         """`first` as a glyph, and its advance with what the pair is kerned by."""
         glyph = self._glyphs[first]
-        self._used.setdefault(glyph, first)
+        self._used[glyph] = first
         natural = self._font.get_glyph_h_advance(glyph)
         if second == _END:
             return f"{glyph:04x}", natural * self._em
@@ -53,11 +72,12 @@ class Face:
     @property
     def used(self) -> bool:
         """Whether any text was set in it."""
-        return bool(self._used)
+        return self._figures or bool(self._used)
 
     def write(self, objects: Objects) -> int:
         """Write the face with the glyphs that were used; its number."""
-        file = font_file(self._file, self._used)
+        figures = {self._glyphs[chr(code)]: chr(code) for code in self._plain} if self._figures else {}
+        file = font_file(self._file, {**self._used, **figures})
         content, mapping = objects.number(), objects.number()
         objects.stream(content, file.content, b"/Length1 %d" % len(file.content))
         objects.stream(mapping, file.to_unicode.encode("ascii"))

@@ -16,7 +16,7 @@ from reportd.render.view import Grid, Line, LineKind
 from reportd.render.wrapping import clamp, wrap
 
 Piece = tuple[str, str]
-"""A line of a cell's text: its x, and the operators that show it there."""
+"""A line of a cell's text: the operators that show it, up to and from where its baseline's y is to stand."""
 Cell = tuple[Piece, ...]
 
 _CACHE_MAX = 5_000
@@ -121,6 +121,7 @@ class Setting:
         shapes = geometry.shapes
         self._typesetter = typesetter
         self._row = self._columns(None)
+        self._setters = [column.set for column in self._row]
         self._links = self._columns(geometry.link)
         self._marked = {mark: self._columns(type) for mark, type in geometry.marks.items()}
         self._sums = {kind: [_Column(slot, typesetter, wraps=False) for slot in shapes[kind].slots] for kind in _SUMS}
@@ -130,6 +131,8 @@ class Setting:
         """`line`, of the whole table, as it stands in this part of it."""
         line = self._picked(line)
         match line.kind:
+            case "row" if not line.marks and not line.links:
+                cells = [set(text) for set, text in zip(self._setters, line.cells, strict=True)]
             case "row":
                 columns = self._row
                 if line.marks:
@@ -148,7 +151,7 @@ class Setting:
             case _:
                 cells = self._sum(line)
         shape = self._geometry.shapes[line.kind]
-        count = max(map(len, cells), default=1) or 1
+        count = max(map(len, cells)) or 1
         return SetLine(line, shape.height + (count - 1) * shape.leading, count, cells)
 
     def begun(self, lines: Iterable[Line]) -> tuple[Line, ...]:
@@ -178,7 +181,7 @@ class Setting:
     def _sum(self, line: Line) -> list[Cell]:
         columns = self._sums[line.kind]
         cells = [column.set(text) for column, text in zip(columns[line.span :], line.cells[line.span :], strict=True)]
-        return [columns[0].set(line.cells[0], until=columns[line.span - 1]), *cells]
+        return [columns[0].reaching(line.cells[0], columns[line.span - 1]), *cells]
 
     def _picked(self, line: Line) -> Line:
         if self._all or line.kind in ("group", "cut"):
@@ -201,29 +204,27 @@ class _Column:
             ("", "") if type is None else (f"{_choice(kind, typesetter)} ", f" {_choice(slot.type, typesetter)}")
         )
         self._known: dict[str, Cell] = {}
+        self.end = slot.x + slot.width
 
-    @property
-    def end(self) -> float:
-        return self._slot.x + self._slot.width
-
-    def set(self, text: str, *, until: _Column | None = None) -> Cell:
+    def set(self, text: str) -> Cell:
+        """`text` in the column."""
         found = self._known.get(text)
-        if found is not None and until is None:
-            return found
-        if not text.strip():
-            return ()
-        shown = self._lines(text) if self._wraps else [self._show(text)]
-        end = (until or self).end
-        before, after = self._chosen
-        made = tuple(
-            (f"{end - width if self._slot.align_right else self._slot.x:.3f}", f"{before}{operators}{after}")
-            for operators, width in shown
-        )
-        if until is None:
+        if found is None:
             if len(self._known) >= _CACHE_MAX:
                 self._known.clear()
-            self._known[text] = made
-        return made
+            found = self._known[text] = self.reaching(text, self)
+        return found
+
+    def reaching(self, text: str, last: _Column) -> Cell:
+        """`text` in the room from this column to the `last`."""
+        if not text or text.isspace():
+            return ()
+        before, after = self._chosen
+        slot, end = self._slot, last.end
+        shown = self._lines(text) if self._wraps else (self._show(text),)
+        if slot.align_right:
+            return tuple([(f"{before}1 0 0 -1 {end - width:.3f} ", f" Tm {ops}{after}") for ops, width in shown])
+        return tuple([(f"{before}1 0 0 -1 {slot.x:.3f} ", f" Tm {ops}{after}") for ops, _ in shown])
 
     def clamped(self, text: str) -> str:
         """`text`, cut where it would take too many lines."""

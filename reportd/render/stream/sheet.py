@@ -117,33 +117,22 @@ class Sheets:
             rows.append(row)
             number += 1 + len(line.cells)
             struck = [f"<</S/TR/P {body} 0 R/K[" + " ".join([f"{n} 0 R" for n in range(row + 1, number)]) + "]>>"]
-            tag, extra = ("TD", "") if kind == "row" else ("TH", self._attributes(line))
             above = f"/P {row} 0 R/Pg {page} 0 R"
-            targets = line.line.links or itertools.repeat("")
-            for place, cell, target in zip(range(row + 1, number), line.cells, targets, strict=False):
-                owner = place
-                if not cell:
-                    struck.append(f"<</S/{tag}{above}{extra}>>")
-                else:
-                    if target:
-                        slot = shape.slots[place - row - 1]
-                        owner = self._objects.number()
-                        struck.append(f"<</S/TD{above}/K {owner} 0 R>>")
-                        links.append(
-                            _Link(owner, place, mark, target, (slot.x, y, slot.x + slot.width, y + line.height))
-                        )
-                        texts.append(f"/Link<</MCID {mark}>>BDC")
-                    else:
-                        struck.append(f"<</S/{tag}{above}/K {mark}{extra}>>")
-                        texts.append(f"/{tag}<</MCID {mark}>>BDC")
-                    down = base
-                    for x, operators in cell:
-                        texts.append(f"1 0 0 -1 {x} {down:.3f} Tm {operators}")
-                        down += shape.leading
-                    texts.append("EMC")
-                    tags.append(owner)
-                    mark += 1
-                tag, extra = "TD", ""
+            first, extra = ("TD", "") if kind == "row" else ("TH", self._attributes(line))
+            if line.lines == 1 and not line.line.links and all(line.cells):
+                # Nearly every row is such: the same as below, without asking.
+                high = f"{base:.3f}"
+                after = mark + len(line.cells)
+                struck.append(f"<</S/{first}{above}/K {mark}{extra}>>")
+                struck += [f"<</S/TD{above}/K {m}>>" for m in range(mark + 1, after)]
+                texts += [
+                    f"/TD<</MCID {m}>>BDC {start}{high}{end} EMC"
+                    for m, ((start, end),) in zip(range(mark, after), line.cells, strict=True)
+                ]
+                tags += range(row + 1, number)
+                mark = after
+            else:
+                mark = self._uneven((y, line), row, (first, extra), mark, above, texts, tags, struck, links)
             self._objects.pack_all(row, struck)
             if kind != "row":
                 texts.append(self._body)
@@ -162,6 +151,44 @@ class Sheets:
             f"q {PX} 0 0 -{PX} 0 {geometry.height * PX:.4f} cm\n{artifact} /{self._furniture} Do{running} EMC\n"
             "/Artifact BMC\n" + "\n".join(drawings) + f"\nEMC\nBT {self._body}\n" + "\n".join(texts) + "\nET Q"
         ), annotations
+
+    def _uneven(
+        self,
+        placed: tuple[float, SetLine],
+        row: int,
+        first: tuple[str, str],
+        mark: int,
+        above: str,
+        texts: list[str],
+        tags: list[int],
+        struck: list[str],
+        links: list[_Link],
+    ) -> int:
+        """A line with empty cells, cells of several lines, or links; the next mark."""
+        y, line = placed
+        shape = self._geometry.shapes[line.line.kind]
+        tag, extra = first
+        targets = line.line.links or itertools.repeat("")
+        for place, (cell, target) in enumerate(zip(line.cells, targets, strict=False), start=row + 1):
+            owner = place
+            if not cell:
+                struck.append(f"<</S/{tag}{above}{extra}>>")
+            else:
+                if target:
+                    slot = shape.slots[place - row - 1]
+                    owner = self._objects.number()
+                    struck.append(f"<</S/TD{above}/K {owner} 0 R>>")
+                    box = (slot.x, y, slot.x + slot.width, y + line.height)
+                    links.append(_Link(owner, place, mark, target, box))
+                else:
+                    struck.append(f"<</S/{tag}{above}/K {mark}{extra}>>")
+                down = y + shape.baseline
+                shown = [f"{start}{down + number * shape.leading:.3f}{end}" for number, (start, end) in enumerate(cell)]
+                texts.append(f"/{'Link' if target else tag}<</MCID {mark}>>BDC {' '.join(shown)} EMC")
+                tags.append(owner)
+                mark += 1
+            tag, extra = "TD", ""
+        return mark
 
     def _annotation(self, link: _Link, page: int, key: int, parents: Parents) -> int:
         """Write what a reader can click, and its tag; its number."""
