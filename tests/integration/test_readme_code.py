@@ -1,0 +1,70 @@
+"""The Python that the README shows, run as it stands there."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from reportd.job import Completed, Job
+from reportd.plugins import reports
+from reportd.progress import Progress
+from reportd.render.task import RenderSettings
+from reportd.report.definition import Report
+from tests.integration.test_report_code import made, parts
+from tests.spooled import Given, document
+
+__all__ = ["parts"]  # a fixture
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def shown(language: str, holding: str) -> str:
+    """The only block of `language` that has `holding` in it."""
+    [text] = [text for kind, text in BLOCKS if kind == language and holding in text]
+    return str(text)
+
+
+async def test_the_report_in_python_makes_its_document(
+    parts: Any, tmp_path: Path, connection: asyncpg.Connection[Any]
+) -> None:
+    await connection.execute(shown("sql", "create table orders"))
+    folder = tmp_path / "reports" / "leaders"
+    folder.mkdir(parents=True)
+    for language, file in (("toml", "report.toml"), ("python", "report.py")):
+        (folder / file).write_text(shown(language, f"# reports/leaders/{file}"))
+    [report] = reports([folder.parent])
+    assert isinstance(report, Report), report
+    done = await made(report, parts, period="2026-Q3", places=2)
+    [artifact] = done.artifacts
+    made_of = json.loads(Path(artifact.uri.removeprefix("file://")).read_text(encoding="utf-8"))
+    figures, regions, orders = made_of["blocks"]
+    assert [block["kind"] for block in (figures, regions, orders)] == ["kpi", "pie", "table"]
+    expected = await connection.fetchrow(
+        "with regions as (select sum(amount) as revenue from orders"
+        " where ordered_on <@ daterange '[2026-07-01,2026-10-01)' group by region order by 1 desc)"
+        " select sum(revenue) as total, (select sum(revenue) from (select * from regions limit 2) as two) as led"
+        " from regions"
+    )
+    assert expected is not None
+    assert figures["rows"][0]["revenue"] == float(expected["total"])
+    assert Decimal(figures["rows"][0]["leaders_share"]) == expected["led"] / expected["total"]
+    assert len({row["region"] for row in orders["rows"]}) == 2
+    assert made_of["meta"]["subtitle"] == "2 of 3"
+
+
+async def test_the_plugin_makes_files_and_greets(tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(shown("python", "class TSV"), names)
+    table = document(tmp_path / "spool", Given("table", {"amount": "numeric"}, [["1234.5"], [None]], name="orders"))
+    [file] = names["TSV"]().render(table, out=tmp_path, settings=RenderSettings())
+    assert Path(file.path).read_text(encoding="utf-8") == "1,234.5\n–\n"
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    job = Job(1, "greet", "default", 0, now, now, 1, 0, 0, 1, 10.0, {"whom": "Ada"})
+    assert await names["Greet"]().run(job, Progress()) == Completed(result={"said": "Hello, Ada!"})
