@@ -10,7 +10,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from reportd.artifacts import DirectoryStore
 from reportd.db import deliveries
 from reportd.db.pool import Pool
 from reportd.db.session import session
+from reportd.errors import ParamsError
 from reportd.job import Artifact, Completed, Delivery, Job, Step
 from reportd.progress import Progress
 from reportd.render.pool import Rendered, RenderPool
@@ -32,7 +33,7 @@ from reportd.report.definition import Report
 from reportd.report.fault import fault, nearest
 from reportd.report.formats import parse
 from reportd.report.params import Params, resolve
-from reportd.spool import Dataset, Spooled, head
+from reportd.spool import Dataset, Spooled, head, read
 
 log = structlog.get_logger()
 
@@ -55,6 +56,7 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
     """Make every file that `job` asks for. Errors are ReportdErrors of the stage that failed."""
     progress.enter(Step.FETCHING)
     async with _scratch(job, parts) as scratch:
+        await _check_choices(job, report, parts, scratch / "choices")
         if report.code is not None and report.code.fetch:
             dataset, rendered = await _inquired(job, report, parts, progress, scratch)
         else:
@@ -98,6 +100,29 @@ async def _fetch(job: Job, report: Report, parts: Parts) -> Dataset:
     if kept is not None:
         return kept
     return await fetch.fetch(parts.source, report, params, directory=directory, timezone=timezone, limits=parts.limits)
+
+
+async def _check_choices(job: Job, report: Report, parts: Parts, directory: Path) -> None:
+    """Hold the values of enums against the choices that the database has now. Errors: ParamsError with the nearest."""
+    asked = [p for p in report.params if p.choices_block and (job.params_resolved or {}).get(p.name) is not None]
+    if not asked:
+        return
+    params, timezone = _question(job, report, parts)
+    only = replace(report, blocks=tuple(param.choices_block for param in asked if param.choices_block))
+    dataset = await fetch.fetch(parts.source, only, params, directory=directory, timezone=timezone, limits=parts.limits)
+    for param in asked:
+        assert param.choices_block is not None
+        allowed = [row[0] for row in read(dataset.path(param.choices_block.name)) if row[0] is not None]
+        given = (job.params_resolved or {})[param.name]
+        for value in given if param.many else [given]:
+            if value not in allowed:
+                shown = "the value" if param.secret else f'"{value}"'
+                some = ", ".join(allowed[:12]) + (f" and {len(allowed) - 12} more" if len(allowed) > 12 else "")
+                hint = "" if param.secret else nearest(value, allowed)
+                raise ParamsError(
+                    f'parameter "{param.name}": {shown} is no choice{hint} (there are: {some or "none"})',
+                    param=param.name,
+                )
 
 
 async def _deliveries(job: Job, report: Report, dataset: Dataset, parts: Parts) -> tuple[Delivery, ...]:

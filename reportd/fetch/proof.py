@@ -12,6 +12,7 @@ from reportd.fetch.limits import FetchLimits
 from reportd.fetch.query import COPY_OPENING, bind, typed
 from reportd.fetch.snapshot import enter
 from reportd.report.definition import Block, Report
+from reportd.report.fault import nearest
 
 if TYPE_CHECKING:
     from reportd.db.pool import Connection
@@ -56,7 +57,13 @@ async def check(connection: Connection, report: Report) -> list[Finding]:
 async def _check(connection: Connection, report: Report, block: Block) -> None:
     bound = bind(report, block)
     with translated(Sent(block, bound), _LIMITS):
-        await typed(connection, block, bound)
+        found = await typed(connection, block, bound)
+    if report.burst is not None and block is report.burst.block:
+        names = [column.name for column in found.columns]
+        for name in report.burst.params:
+            if name not in names:
+                message = f'the burst has no column "{name}" for the param of this name{nearest(name, names)}'
+                raise query_error(message, block=block, line=block.line)
     with translated(Sent(block, bound, offset=len(COPY_OPENING), prepared=True), _LIMITS):
         # The grammar says which statements COPY takes.
         await connection.prepare(f"{COPY_OPENING}{bound.text}\n) TO STDOUT")

@@ -13,6 +13,7 @@ from reportd.report.definition import FORMATS_DEFAULT, Block, Code, Param, Repor
 from reportd.report.fault import fault
 from reportd.report.formats import title_of
 from reportd.report.frontmatter import FrontMatter, Table
+from reportd.report.lexer import placeholders
 from reportd.report.looks import looks
 from reportd.report.params import check, resolve
 
@@ -79,7 +80,12 @@ def _undeclared(uses: Iterable[tuple[str, int]], declared: Sequence[Param]) -> l
 def _check_values(front: FrontMatter, report: Report) -> None:
     """Defaults, limits, templates' and schedules' params fit their declarations; period words are tried at one time."""
     now, timezone = datetime(2026, 1, 1, tzinfo=UTC), report.timezone or "UTC"
+    known = {name for param in report.params if param.type != "any" for name in param.names}
     for param in report.params:
+        for used in placeholders(param.choices_block.sql) if param.choices_block else ():
+            if used.name not in known or used.name in param.names:
+                message = f"params.{param.name}.choices_sql: :{used.name} is no other declared parameter"
+                raise front.fault(("params", param.name, "choices_sql"), message)
         try:
             check(param, now=now, timezone=timezone)
         except ParamsError as error:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, cast, get_args
 
 from reportd.report import conditions
-from reportd.report.definition import Delivering, Param, ParamType
+from reportd.report.definition import Block, Delivering, Param, ParamType
 from reportd.report.formats import title_of
 from reportd.report.frontmatter import FrontMatter, Table
 from reportd.report.zones import zone_of
@@ -20,6 +20,7 @@ _PARAM_KEYS = (
     "required",
     "default",
     "choices",
+    "choices_sql",
     "min",
     "max",
     "pattern",
@@ -93,16 +94,32 @@ def _param(front: FrontMatter, name: str, raw: Any) -> Param:
         secret=table.flag("secret"),
         line=front.line(*keys),
         description=table.text("description"),
+        choices_block=_choices_block(table, name, kind),
     )
 
 
 def _choices(table: Table, kind: str) -> tuple[str, ...]:
     choices = table.texts("choices", allowed='a list of different texts, such as ["open", "paid"]')
-    if kind == "enum" and choices is None:
-        raise table.front.fault(table.keys, f'{table.at}: an enum needs choices = ["…", "…"]')
+    if kind == "enum" and choices is None and "choices_sql" not in table:
+        raise table.front.fault(
+            table.keys, f'{table.at}: an enum needs choices = ["…", "…"], or choices_sql = "select …"'
+        )
+    if choices is not None and "choices_sql" in table:
+        raise table.fault("choices_sql", "choices stand there already; drop one of the two")
     if kind != "enum" and choices is not None:
         raise table.fault("choices", f'only an enum has choices; write type = "enum" in place of "{kind}"')
     return choices or ()
+
+
+def _choices_block(table: Table, name: str, kind: str) -> Block | None:
+    """The query that gives the choices, which the job runs in front of the others."""
+    sql = table.text("choices_sql")
+    if sql is None:
+        return None
+    if kind != "enum":
+        raise table.fault("choices_sql", f'only an enum has choices; write type = "enum" in place of "{kind}"')
+    line, file = table.front.line(*table.keys, "choices_sql"), table.front.path.rpartition("/")[2]
+    return Block("data", f"choices-{name}", "", sql.strip().removesuffix(";"), line, file)
 
 
 def _bound(table: Table, key: str, kind: str) -> Any:

@@ -35,8 +35,29 @@ class ReportSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """One block of a report and the query that feeds it.
+
+    `name` is unique in the report and names the spool file; `title` is empty where the file gives none; `sql` is the
+    statement without its trailing semicolon, as written; `line` and `column` (from 1) are where it starts in the file;
+    `options` are the `key=value` words, lists still with their commas.
+    """
+
+    kind: BlockKind
+    name: str
+    title: str
+    sql: str
+    line: int
+    file: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Param:
     """One parameter. `default`, `minimum`, `maximum` and `choices` are JSON values as the file wrote them.
+
+    `choices_block` is the query whose first column has the choices of an enum, in place of `choices`.
 
     A placeholder that nobody declared is a required parameter of type `any`: PREPARE decides its type. `line` (1-based)
     is where the file declares it, or first uses it.
@@ -55,6 +76,7 @@ class Param:
     secret: bool = False
     line: int = 0
     description: str | None = None
+    choices_block: Block | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,25 +84,6 @@ class Param:
         if self.type == "daterange" and not self.many:
             return self.name, f"{self.name}_start", f"{self.name}_end"
         return (self.name,)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block of a report and the query that feeds it.
-
-    `name` is unique in the report and names the spool file; `title` is empty where the file gives none; `sql` is the
-    statement without its trailing semicolon, as written; `line` and `column` (from 1) are where it starts in the file;
-    `options` are the `key=value` words, lists still with their commas.
-    """
-
-    kind: BlockKind
-    name: str
-    title: str
-    sql: str
-    line: int
-    file: str
-    options: Mapping[str, str] = field(default_factory=dict)
-    column: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +205,9 @@ class Report:
 
     @property
     def queries(self) -> tuple[Block, ...]:
-        """Every block with SQL of its own, the burst's included."""
-        return (*self.blocks, self.burst.block) if self.burst else self.blocks
+        """Every block with SQL of its own, those of the burst and of choices included."""
+        choices = tuple(param.choices_block for param in self.params if param.choices_block)
+        return (*self.blocks, *choices, self.burst.block) if self.burst else (*self.blocks, *choices)
 
     @property
     def orderable(self) -> tuple[Param, ...]:

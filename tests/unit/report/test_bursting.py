@@ -62,3 +62,32 @@ def test_a_mistake_is_told_with_its_line(burst: str, said: str) -> None:
         parse(read(f"{burst}\n"))
     assert str(caught.value).startswith("reports/letters.sql:4: ")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("param", "said"),
+    [
+        ("{ type = 'enum' }", 'an enum needs choices = ["…", "…"], or choices_sql = "select …"'),
+        ("{ type = 'enum', choices = ['a'], choices_sql = 'select 1' }", "choices stand there already"),
+        ("{ type = 'text', choices_sql = 'select 1' }", "only an enum has choices"),
+        ("{ type = 'enum', choices_sql = 'select :region' }", ":region is no other declared parameter"),
+        ("{ type = 'enum', choices_sql = 'select :nobody' }", ":nobody is no other declared parameter"),
+    ],
+)
+def test_choices_from_a_query_are_checked_when_the_file_is_read(param: str, said: str) -> None:
+    text = f"-- /// report\n-- params.region = {param}\n-- ///\nselect :region as r\n"
+    with pytest.raises(ReportError) as caught:
+        parse(ReportSource("x", {"x.sql": text}, "x.sql"))
+    assert str(caught.value).startswith("x.sql:2: ")
+    assert said in str(caught.value)
+
+
+def test_choices_from_a_query_may_depend_on_other_params_and_are_no_enum_of_the_schema() -> None:
+    text = (
+        "-- /// report\n-- params.country = { type = 'text' }\n"
+        "-- params.city = { type = 'enum', choices_sql = 'select c from cities where land = :country' }\n-- ///\n"
+        "select :city as c\n"
+    )
+    report = parse(ReportSource("x", {"x.sql": text}, "x.sql"))
+    assert [block.name for block in report.queries] == ["x", "choices-city"]
+    assert "enum" not in schema_of(report.params)["properties"]["city"]
