@@ -25,6 +25,7 @@ class Progress:
         self.steps_s: dict[str, float] = {}
         self.cpu_s: float = 0.0
         self.peak_bytes: int = 0
+        self.signal: str | None = None
         self._began = self._entered = time.monotonic()
         self._paced: tuple[float, float] | None = None
 
@@ -59,6 +60,7 @@ class Progress:
         return {
             "cpu_s": round(self.cpu_s, 3),
             "peak_bytes": self.peak_bytes or None,
+            "signal": self.signal,
             "steps_s": {step: round(seconds, 3) for step, seconds in self.steps_s.items()},
         }
 

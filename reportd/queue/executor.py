@@ -210,6 +210,8 @@ class Executor:
         row = error_row(error, attempt=job.attempt)
         # A task's own backoff takes the place of the configured one; the kind's and the queue's rows win over both.
         backoff = getattr(attempt.kind, "backoff", None) or self._policy.backoff
+        if isinstance(error, ChildDied):
+            attempt.progress.signal = error.detail.get("signal")
         match error:
             case StoreFull():
                 return Released("store-full", delay_s=self._policy.store_full_delay_s, error=row)
