@@ -376,7 +376,7 @@ begin
     end if;
   elsif job.outcome is not null then
     message := format('%s at %s', job.status, job.finished_at) || coalesce(': ' || (job.error ->> 'message'), '');
-  elsif job.status = 'blocked' then
+  elsif job.status = 'blocked' and job.step = 'waiting-for-children' then
     waits_for := 'children';
     message := 'waiting for its children' || coalesce(': ' || job.message, '');
   elsif exists (select from reportd.queues q where q.name = job.queue and q.paused_at is not null) then
