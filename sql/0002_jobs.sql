@@ -36,6 +36,7 @@ create table reportd.jobs (
   unique_key text collate "C",
   active_key text collate "C",
   depends_on bigint[],
+  depends_until text not null default 'completed',
   deliver jsonb not null default '[]',
   template text collate "C",
   requested_by text,
@@ -53,6 +54,7 @@ create table reportd.jobs (
   constraint jobs_failed check (outcome <> 'failed' or error is not null),
   constraint jobs_active_key check (active_key is not distinct from case when outcome is null then unique_key end),
   constraint jobs_counters check (attempt >= 0 and failures >= 0 and crashes >= 0),
+  constraint jobs_depends_until check (depends_until in ('completed', 'ended')),
   constraint jobs_priority check (priority between -9 and 9),
   constraint jobs_percent check (percent between 0 and 100),
   constraint jobs_max_attempts check (max_attempts between 1 and 1000),
@@ -74,6 +76,7 @@ create index jobs_ready on reportd.jobs (queue, priority, run_at, id) where read
 create index jobs_turns on reportd.jobs (queue, priority, tenant, run_at, id) where ready and tenant is not null;
 create unique index jobs_active_key on reportd.jobs (active_key) where active_key is not null;
 create index jobs_parent_id on reportd.jobs (parent_id) where parent_id is not null;
+create index jobs_unique_key on reportd.jobs (unique_key, id) where unique_key is not null;
 create index jobs_failed on reportd.jobs (id) where failed;
 
 comment on table reportd.jobs is
@@ -89,7 +92,10 @@ comment on column reportd.jobs.run_at is 'Not before this time. A past time coun
 comment on column reportd.jobs.max_attempts is 'Tries, the first one included; NULL: the kind''s, else the queue''s, else the configured default.';
 comment on column reportd.jobs.timeout_s is 'Seconds that one attempt may take; NULL: the kind''s, else the queue''s, else the configured default.';
 comment on column reportd.jobs.unique_key is 'At most one unfinished job has this key. enqueue() returns that job; a plain INSERT fails.';
-comment on column reportd.jobs.depends_on is 'Jobs that must be completed first.';
+comment on column reportd.jobs.depends_on is
+  'Jobs that must end first; it is blocked until then. When one fails, this one fails too (code dependency); when one is cancelled, this one is too.';
+comment on column reportd.jobs.depends_until is
+  'completed: as said at depends_on. ended: it runs however they end, and finds in metadata.dependencies how they did.';
 comment on column reportd.jobs.deliver is 'Where the files go: an array such as ["file:sales/"].';
 comment on column reportd.jobs.template is 'A name in reportd.templates whose kind, params, formats and deliver are taken over.';
 comment on column reportd.jobs.requested_by is 'Who asked, in the application''s words.';

@@ -243,6 +243,27 @@ end $$;
 comment on function reportd.check_targets(text, jsonb) is
   'What is wrong with a list of targets such as ["file:sales/"], or NULL. The channels are those of the kind deliver.';
 
+create function reportd.check_dependencies(job bigint, depends_on bigint[]) returns text[]
+language plpgsql stable as $$
+declare
+  unknown bigint;
+begin
+  if cardinality(depends_on) > 10000 then
+    return array['depends_on', format('%s jobs, at most 10000 are allowed', cardinality(depends_on)), 'Let them wait for jobs in between.'];
+  elsif array_position(depends_on, null) is not null then
+    return array['depends_on', 'has a NULL', 'Give ids of jobs.'];
+  -- A job can only wait for jobs that are there already: so there is no other cycle.
+  elsif job = any (depends_on) then
+    return array['depends_on', format('a cycle: job %s would wait for itself', job), 'Leave it out.'];
+  end if;
+  select d into unknown from unnest(depends_on) d where not exists (select from reportd.jobs j where j.id = d) limit 1;
+  if found then
+    return array['depends_on', format('there is no job %s', unknown), 'Order that job first, in the same transaction if you like.'];
+  end if;
+  return null;
+end $$;
+comment on function reportd.check_dependencies(bigint, bigint[]) is 'What is wrong with a list of jobs to wait for, or NULL.';
+
 create function reportd.wake() returns void
 language plpgsql as $$
 begin
@@ -368,8 +389,10 @@ begin
       wrong := array['max_attempts', format('%s is not between 1 and 1000', new.max_attempts), '1 means: no retry.'];
     elsif not (new.timeout_s > 0 and new.timeout_s < 'infinity') then
       wrong := array['timeout_s', format('%s is not a time-out', new.timeout_s), 'Give seconds, more than 0.'];
+    elsif new.depends_until not in ('completed', 'ended') then
+      wrong := reportd.not_among('depends_until', new.depends_until, 'choices', array['completed', 'ended']);
     elsif cardinality(new.depends_on) > 0 then
-      wrong := array['depends_on', 'this version of reportd does not wait for other jobs', 'Leave it out.'];
+      wrong := reportd.check_dependencies(new.id, new.depends_on);
     elsif octet_length(new.unique_key) not between 1 and 1000 then
       wrong := array['unique_key', format('%s bytes, must be 1 to 1000', octet_length(new.unique_key)), 'Use a digest of the key.'];
     elsif not isfinite(new.run_at) then
@@ -383,7 +406,10 @@ begin
   end if;
 
   new.tenant := nullif(new.tenant, '');
-  new.ready := true;
+  new.depends_on := nullif(new.depends_on, '{}');
+  new.ready := new.depends_on is null or (new.depends_until = 'completed' and not exists (
+    select from unnest(new.depends_on) d join reportd.jobs j on j.id = d where j.outcome is distinct from 'completed'
+  ));
   new.active_key := new.unique_key;
   -- A claim looks onward from where the last one stopped, up to a time before which every transaction has ended. That
   -- holds only if a transaction has its id before it reads the clock.

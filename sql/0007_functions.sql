@@ -19,21 +19,39 @@ create function reportd.enqueue(
   requested_by text default null,
   department text default null,
   tenant text default null,
-  metadata jsonb default '{}'
+  metadata jsonb default '{}',
+  depends_on bigint[] default null,
+  depends_until text default 'completed',
+  unique_for interval default null
 ) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   job_id bigint;
 begin
+  if unique_for is not null then
+    if unique_for <= interval '0' then
+      perform reportd.refuse('jobs', array['unique_for', format('%s is no window', unique_for), 'Give an interval above 0, such as 10 minutes.']);
+    end if;
+    -- Without a key of its own, a request is known by what it asks for.
+    unique_key := coalesce(unique_key, 'reportd.request:' || md5(jsonb_build_array(
+      enqueue.kind, enqueue.template, enqueue.params, enqueue.formats, enqueue.name, enqueue.deliver, enqueue.tenant
+    )::text));
+    select j.id into job_id from reportd.jobs j
+    where j.unique_key = enqueue.unique_key and j.outcome = 'completed' and j.finished_at > clock_timestamp() - unique_for
+    order by j.id desc limit 1;
+    if found then
+      return job_id;
+    end if;
+  end if;
   loop
     insert into reportd.jobs (
       kind, params, formats, name, queue, priority, run_at, max_attempts, timeout_s, unique_key, deliver, template,
-      requested_by, department, tenant, metadata
+      requested_by, department, tenant, metadata, depends_on, depends_until
     ) values (
       enqueue.kind, enqueue.params, enqueue.formats, enqueue.name, enqueue.queue, enqueue.priority::smallint, enqueue.run_at,
       enqueue.max_attempts, enqueue.timeout_s, enqueue.unique_key, enqueue.deliver, enqueue.template, enqueue.requested_by,
-      enqueue.department, enqueue.tenant, enqueue.metadata
+      enqueue.department, enqueue.tenant, enqueue.metadata, enqueue.depends_on, enqueue.depends_until
     )
     on conflict (active_key) where active_key is not null do nothing
     returning id into job_id;
@@ -45,7 +63,7 @@ begin
   return job_id;
 end $$;
 comment on function reportd.enqueue is
-  'Orders a job and returns its id; with a unique_key that an unfinished job has, that job''s id and nothing new.';
+  'Orders a job and returns its id; with a unique_key that an unfinished job has, that job''s id and nothing new. With unique_for also the id of one that completed so lately: the same request (or the same unique_key) is not made twice in that time.';
 
 create function reportd.no_job(id bigint) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -78,16 +96,19 @@ begin
     set outcome = 'cancelled', finished_at = clock_timestamp(), ready = false, active_key = null, cancel_requested_at = clock_timestamp()
     where j.id = cancel.id;
   insert into reportd.tallies (queue, outcome, jobs) values (job.queue, 'cancelled', 1);
+  delete from reportd.waits w where w.job = cancel.id;
+  perform reportd.unblock(array[cancel.id]);
   return 'cancelled';
 end $$;
 comment on function reportd.cancel(bigint) is
-  'Ends a waiting job as cancelled, and asks a running one to stop (within 2 s, leaving no file). Returns the status: cancelled, running (it was asked), or how it had ended already.';
+  'Ends a waiting job as cancelled, with those that depend on it, and asks a running one to stop (within 2 s, leaving no file). Returns the status: cancelled, running (it was asked), or how it had ended already.';
 
 create function reportd.retry(id bigint) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   job reportd.jobs;
+  blocked boolean;
 begin
   select * into job from reportd.jobs j where j.id = retry.id for update;
   if not found then
@@ -102,16 +123,20 @@ begin
     raise exception 'job % can''t be retried: another unfinished job has its unique_key %', retry.id, to_json(job.unique_key) using
       errcode = 'unique_violation', hint = 'Wait for that job, or cancel it.';
   end if;
+  insert into reportd.waits (job, on_job)
+  select distinct job.id, d.id from reportd.jobs d
+  where d.id = any (job.depends_on) and case job.depends_until when 'ended' then d.outcome is null else d.outcome is distinct from 'completed' end;
+  blocked := found;
   update reportd.jobs j
-    set outcome = null, finished_at = null, ready = true, worker = null, active_key = unique_key, cancel_requested_at = null,
+    set outcome = null, finished_at = null, ready = not blocked, worker = null, active_key = unique_key, cancel_requested_at = null,
         failures = 0, crashes = 0, step = null, percent = 0, message = null, eta = null, started_at = null,
         run_at = reportd.due(0)
     where j.id = retry.id;
   perform reportd.wake();
-  return 'pending';
+  return case when blocked then 'blocked' else 'pending' end;
 end $$;
 comment on function reportd.retry(bigint) is
-  'Makes a failed or cancelled job pending again, with fresh budgets and the same params. Returns the status.';
+  'Makes a failed or cancelled job pending again, with fresh budgets and the same params; blocked, where a job that it depends on has not completed. Returns the status.';
 
 create function reportd.release(id bigint) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -126,6 +151,7 @@ begin
   if job.outcome is not null then
     return job.status;
   end if;
+  delete from reportd.waits w where w.job = release.id;
   -- A new attempt number is not needed: the worker's writes look for ready = false and its own id.
   update reportd.jobs j
     set ready = true, worker = null, step = null, percent = 0, message = null, eta = null, started_at = null,
@@ -135,7 +161,7 @@ begin
   return 'pending';
 end $$;
 comment on function reportd.release(bigint) is
-  'Makes an unfinished job due now: takes a running one from its worker, which then writes nothing more, and does not wait for a later run_at. No budget is spent. Returns the status.';
+  'Makes an unfinished job due now: takes a running one from its worker, which then writes nothing more, and does not wait for a later run_at or for other jobs. No budget is spent. Returns the status.';
 
 create function reportd.due(delay_s double precision) returns timestamptz
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -298,6 +298,14 @@ async def interrupted(
     return [(row["id"], row["reason"]) for row in rows]
 
 
+async def unblock(conn: Connection) -> int:
+    """Let go what waits for jobs that have ended, where the statement of their end could not; how many had ended.
+
+    A job that waits may have been locked at that time, or its dependency have ended while the row was being inserted.
+    """
+    return int(await QUERIES["unblock"].value(conn))
+
+
 async def drop_claims(conn: Connection, *, claims: Collection[int]) -> None:
     """Forget batches whose last job has ended."""
     await QUERIES["drop_claims"].rows(conn, claims=list(claims))
@@ -354,8 +362,14 @@ async def enqueue(
     department: str | None = None,
     tenant: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    depends_on: Sequence[int] | None = None,
+    depends_until: Literal["completed", "ended"] = "completed",
+    unique_for_s: float | None = None,
 ) -> int:
-    """Order a job; its id, or that of the unfinished job with `unique_key`. Errors: Refused, in the server's words."""
+    """Order a job; its id, or that of the unfinished job with `unique_key`. Errors: Refused, in the server's words.
+
+    With `unique_for_s` also that of a job which completed so lately, with the same key, or without one the same request.
+    """
     try:
         id: int = await QUERIES["enqueue"].value(
             conn,
@@ -375,6 +389,9 @@ async def enqueue(
             department=department,
             tenant=tenant,
             metadata=dict(metadata or {}),
+            depends_on=depends_on,
+            depends_until=depends_until,
+            unique_for_s=unique_for_s,
         )
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
         raise _refused(error) from error

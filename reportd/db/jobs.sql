@@ -145,7 +145,9 @@ tried as (
 counted as (
   insert into reportd.tallies (queue, outcome, jobs) select done.queue, 'completed', 1 from done
 )
-select true as done, reportd.settle(:claim, done.id), (select count(*) from sent) from done;
+select true as done, reportd.settle(:claim, done.id), (select count(*) from sent),
+  case when exists (select from reportd.waits where on_job = done.id) then reportd.unblock(array[done.id]) end
+from done;
 
 -- name: complete_brief(worker, ids, attempt)
 -- Many ends at once, of jobs without files or results; a first try leaves no row in attempts.
@@ -164,7 +166,9 @@ tried as (
 counted as (
   insert into reportd.tallies (queue, outcome, jobs) select queue, 'completed', count(*) from done group by queue
 )
-select id from done;
+select id, (
+  select reportd.unblock(array_agg(distinct on_job)) from reportd.waits where on_job = any (array(select id from done))
+) from done;
 
 -- name: retry_later(id, worker, attempt, claim, error, delay_s, crashed, usage)
 -- The attempt failed and the job waits for the next one.
@@ -217,7 +221,7 @@ tried as (
 counted as (
   insert into reportd.tallies (queue, outcome, jobs) select done.queue, 'failed', 1 from done
 )
-select true as done, reportd.settle(:claim, done.id) from done;
+select true as done, reportd.settle(:claim, done.id), reportd.unblock(array[done.id]) from done;
 
 -- name: cancelled(id, worker, attempt, claim, usage)
 -- The attempt was stopped because somebody asked for it.
@@ -237,7 +241,7 @@ tried as (
 counted as (
   insert into reportd.tallies (queue, outcome, jobs) select done.queue, 'cancelled', 1 from done
 )
-select true as done, reportd.settle(:claim, done.id) from done;
+select true as done, reportd.settle(:claim, done.id), reportd.unblock(array[done.id]) from done;
 
 -- name: release(id, worker, attempt, claim, delay_s, error, usage)
 -- The job goes back as it was: no budget is spent, and without a delay it keeps its place.
@@ -315,6 +319,13 @@ where held.id is null or held.cancel_requested_at is not null;
 -- Batches whose last job has ended.
 delete from reportd.claims where id = any (:claims);
 
+-- name: unblock()
+-- Let go what waits for jobs that have ended, where their ends could not; and count it.
+select count(*), reportd.unblock(array_agg(waits.on_job))
+from (select distinct on_job from reportd.waits) as waits
+left join reportd.jobs on jobs.id = waits.on_job
+where jobs.id is null or jobs.outcome is not null;
+
 -- name: unfinished(ids)
 -- Which of these jobs have not ended, with the number of their latest attempt.
 select id, attempt from reportd.jobs where id = any (:ids) and outcome is null;
@@ -338,13 +349,14 @@ limit :limit_rows;
 select attempt, worker, started_at, ended_at, outcome, error, signal, cpu_s, peak_bytes, steps_s
 from reportd.attempts where job_id = :id order by attempt;
 
--- name: enqueue(kind, params, formats, name, queue, priority, run_at, max_attempts, timeout_s, unique_key, deliver, template, requested_by, department, tenant, metadata)
+-- name: enqueue(kind, params, formats, name, queue, priority, run_at, max_attempts, timeout_s, unique_key, deliver, template, requested_by, department, tenant, metadata, depends_on, depends_until, unique_for_s)
 -- Order a job.
 select reportd.enqueue(
   kind => :kind, params => :params, formats => :formats, name => :name, queue => :queue, priority => :priority,
   run_at => :run_at, max_attempts => :max_attempts, timeout_s => :timeout_s, unique_key => :unique_key,
   deliver => :deliver, template => :template, requested_by => :requested_by, department => :department,
-  tenant => :tenant, metadata => :metadata
+  tenant => :tenant, metadata => :metadata, depends_on => :depends_on, depends_until => :depends_until,
+  unique_for => make_interval(secs => :unique_for_s)
 );
 
 -- name: cancel(id)

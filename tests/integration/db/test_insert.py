@@ -61,7 +61,9 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"kind": "noop", "metadata": {"a": "x" * 65536}}, "metadata", "at most 65536", "a table"),
     ({"kind": "noop", "deliver": {"a": 1}}, "deliver", "is not a list", "["),
     ({"kind": "noop", "template": "monthly"}, "template", '"monthly" is unknown: there are no templates', "Leave"),
-    ({"kind": "noop", "depends_on": [1]}, "depends_on", "does not wait for other jobs", "Leave it out"),
+    ({"kind": "noop", "depends_on": [-1]}, "depends_on", "there is no job -1", "Order that job first"),
+    ({"kind": "noop", "depends_on": [None]}, "depends_on", "has a NULL", "Give ids"),
+    ({"kind": "noop", "depends_until": "end"}, "depends_until", '"end" is unknown', 'Did you mean "ended"'),
 ]
 
 
