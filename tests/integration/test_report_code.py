@@ -15,7 +15,15 @@ import pytest
 
 from reportd.artifacts import DirectoryStore
 from reportd.db.pool import create_pool
-from reportd.errors import ChildDied, LimitExceeded, QueryError, ReportCodeError, ReportdError, ReportError
+from reportd.errors import (
+    ChildDied,
+    LimitExceeded,
+    QueryError,
+    RenderMemory,
+    ReportCodeError,
+    ReportdError,
+    ReportError,
+)
 from reportd.fetch import FetchLimits
 from reportd.job import Completed, Job
 from reportd.pipeline import Parts, produce
@@ -26,6 +34,7 @@ from reportd.render.task import RenderSettings
 from reportd.report.definition import Report
 from reportd.report.params import resolve
 from tests.conftest import Eventually
+from tests.renders import alive
 
 NOW = datetime(2026, 11, 2, 7, 0, tzinfo=UTC)
 TOML = """
@@ -407,3 +416,31 @@ async def test_a_child_that_dies_in_a_query_takes_the_query_along(
         return bool(await connection.fetchval(running) == 0)
 
     await eventually(none, 2)
+
+
+async def test_code_that_never_ends_is_killed_with_its_job(
+    parts: Parts, tmp_path: Path, eventually: Eventually
+) -> None:
+    gate = tmp_path / "gate"
+    code = f"""
+        from pathlib import Path
+
+        def build(params, data):
+            Path({str(gate)!r}).touch()
+            while True:
+                pass
+    """
+    making = asyncio.create_task(made(loaded(tmp_path, code), parts, timeout_s=60))
+    await eventually(gate.exists)
+    [child] = parts.render.pids().children
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    assert not alive(child)
+    assert not list(parts.spool.glob("*.out"))
+
+
+async def test_code_that_takes_too_much_memory_is_told_so(parts: Parts, tmp_path: Path) -> None:
+    code = "def build(params, data):\n    return [bytearray(2**26) for _ in range(1000)]\n"
+    with pytest.raises(RenderMemory, match="more memory than a render may use"):
+        await made(loaded(tmp_path, code), parts)
