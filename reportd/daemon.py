@@ -19,6 +19,7 @@ from reportd.artifacts import DirectoryStore
 from reportd.config import Config
 from reportd.db import migrate
 from reportd.db.pool import Pool, create_pool
+from reportd.db.retention import Keep
 from reportd.db.session import session
 from reportd.fetch import FetchLimits
 from reportd.host import Identity, identity
@@ -33,6 +34,7 @@ from reportd.maintenance.gatherer import Gatherer
 from reportd.maintenance.pruner import Pruner
 from reportd.maintenance.reloader import Reloader
 from reportd.maintenance.rescuer import Rescuer
+from reportd.maintenance.retention import Retention
 from reportd.maintenance.scheduler import Scheduler
 from reportd.maintenance.unblocker import Unblocker
 from reportd.pipeline import Parts
@@ -165,6 +167,7 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
     rescuer = Rescuer(pool=pool, me=me, lease_s=worker.lease_s, crashes_max=worker.crashes_max)
     pruner = Pruner(pool=pool, spool=parts.spool, store=parts.store, orphan_age_s=storage.orphan_age_s)
     crew: list[tuple[float, Step]] = [(min(2.0, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
+    crew.append((PRUNE_S, _retention(config, pool, parts).step))
     crew.append((2.0, Gatherer(pool=pool).step))
     crew.append((5.0, Unblocker(pool=pool).step))
     if "scheduler" in worker.roles:
@@ -172,6 +175,17 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
         scheduler = Scheduler(pool=pool, interval_s=plans.interval_s, catch_up_max=plans.catch_up_max)
         crew.append((plans.interval_s, scheduler.step))
     return crew
+
+
+def _retention(config: Config, pool: Pool, parts: Parts) -> Retention:
+    kept = config.retention
+    return Retention(
+        pool=pool,
+        store=parts.store,
+        keep=Keep(kept.completed_s, kept.failed_s, kept.completed, kept.failed),
+        artifacts_s=kept.artifacts_s,
+        occurrences_s=kept.occurrences_s,
+    )
 
 
 def _nothing() -> None:

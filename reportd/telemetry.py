@@ -18,6 +18,7 @@ import structlog
 EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "artifact.orphan_removed": "a stored file that no row names was old enough to be removed",
+        "artifacts.deleted": "files past their time were deleted",
         "burst.completed": "the last document of a burst has ended; how many did how",
         "daemon.started": "the daemon is ready and takes jobs",
         "daemon.stopped": "the daemon has ended in good order",
@@ -39,6 +40,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "job.unwritten": "the end of an attempt could not be written yet; it is offered again",
         "jobs.claimed": "this daemon took a batch of brief jobs",
         "jobs.completed": "a batch of brief jobs is done",
+        "jobs.deleted": "finished jobs past their time were deleted, with their files",
         "jobs.fenced": "brief jobs had gone to another worker; their results were dropped",
         "lease.unrenewed": "the worker's lease could not be renewed; it is tried again",
         "loop.blocked": "one task kept all others waiting; its name and the lines where it stood are with it",

@@ -219,6 +219,32 @@ class Tasks(Table):
     cpu_s: Count = Field(default=600, description="CPU time of one attempt in a process, for tasks that say nothing.")
 
 
+class Retention(Table):
+    """How long finished work is kept. A queue's own rule (reportd.queues.keep_…) comes first.
+
+    Unfinished jobs are never deleted. A job's files go with it.
+    """
+
+    completed_s: Seconds | None = Field(default=2_592_000.0, description="Age at which completed jobs are deleted.")
+    failed_s: Seconds | None = Field(
+        default=7_776_000.0, description="Age at which failed and cancelled jobs are deleted."
+    )
+    completed: Large | None = Field(
+        default=None, description="How many completed jobs each queue keeps. Default: all.", examples=[10_000]
+    )
+    failed: Large | None = Field(
+        default=None, description="How many failed and cancelled jobs each queue keeps. Default: all.", examples=[1000]
+    )
+    artifacts_s: Seconds | None = Field(
+        default=None,
+        description="Age at which files are deleted before their jobs. Default: with them.",
+        examples=[604_800],
+    )
+    occurrences_s: Seconds | None = Field(
+        default=31_536_000.0, description="Age at which ticks are dropped from the ledger of schedules."
+    )
+
+
 class Schedules(Table):
     """How schedules are kept; worker.roles says by whom."""
 
@@ -251,6 +277,7 @@ class Config(BaseSettings):
     render: Render = Render()
     storage: Storage = Field(default_factory=lambda: Storage())
     tasks: Tasks = Tasks()
+    retention: Retention = Retention()
     schedules: Schedules = Schedules()
     log: Log = Log()
 

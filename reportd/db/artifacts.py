@@ -42,9 +42,12 @@ async def get(conn: Connection, id: int) -> ArtifactRow | None:
     return None if row is None else ArtifactRow(**row)
 
 
-async def expired(conn: Connection, *, limit: int) -> list[ArtifactRow]:
-    """Files past their `expires_at`, the longest first: delete the file, then the row."""
-    return [ArtifactRow(**row) for row in await QUERIES["expired"].rows(conn, limit_rows=limit)]
+async def expired(conn: Connection, *, limit: int, age_s: float | None = None) -> list[ArtifactRow]:
+    """Files past their `expires_at` or older than `age_s`, the oldest first: delete the file, then the row.
+
+    Files of jobs with a delivery to come are not among them.
+    """
+    return [ArtifactRow(**row) for row in await QUERIES["expired"].rows(conn, limit_rows=limit, age_s=age_s)]
 
 
 async def known_uris(conn: Connection, uris: Collection[str]) -> set[str]:

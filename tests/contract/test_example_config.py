@@ -64,6 +64,8 @@ def value(shown: object) -> str:
             return json.dumps(shown)
         case int() if shown >= 10_000:
             return f"{shown:_}"
+        case float() if shown >= 1e6:
+            return f"{shown:_.0f}"
         case _:
             return f"{shown:g}" if isinstance(shown, float) else str(shown)
 
