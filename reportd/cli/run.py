@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from reportd.db import embedded
 from reportd.db.embedded import EmbeddedPostgres
 from reportd.errors import DatabaseUnavailable
 
+_END_LIMIT_S = 2.0
+
 
 @click.command()
 @click.option(
@@ -29,6 +32,8 @@ from reportd.errors import DatabaseUnavailable
 @click.option(
     "--state", "state_dir", type=click.Path(path_type=Path, file_okay=False), help="Where reportd keeps files."
 )
+@click.option("--role", "roles", metavar="ROLES", help="What it does: worker, scheduler, or worker,scheduler (both).")
+@click.option("--tasks", "modules", multiple=True, metavar="MODULE", help="Module of @task functions; may be repeated.")
 @click.option("--concurrency", "-j", type=click.IntRange(min=1), help="Jobs that run at once.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="The least that is said.")
 @click.option(
@@ -40,6 +45,8 @@ def run(
     *,
     directories: tuple[Path, ...],
     state_dir: Path | None,
+    roles: str | None,
+    modules: tuple[str, ...],
     concurrency: int | None,
     log_level: str | None,
     log_format: str | None,
@@ -58,13 +65,21 @@ def run(
             "database.dsn": dsn,
             "reports.directories": list(directories) or None,
             "storage.state_dir": state_dir,
+            "worker.roles": roles,
+            "tasks.modules": list(modules) or None,
             "worker.concurrency": concurrency,
             "log.level": log_level,
             "log.format": log_format,
         },
     )
     telemetry.configure(format=config.log.format, level=config.log.level)
-    asyncio.run(_run(config, watch=reload))
+    with asyncio.Runner() as runner:
+        runner.run(_run(config, watch=reload))
+        # The runner waits for every thread that tasks have left behind, for ever if it must.
+        end = threading.Timer(_END_LIMIT_S, os._exit, args=(0,))
+        end.daemon = True
+        end.start()
+    end.cancel()
 
 
 async def _run(config: Config, *, watch: bool) -> None:
