@@ -48,6 +48,8 @@ def demo(*arguments: str) -> int:
     """Become `reportd demo`, so that Ctrl-C and the exit status are its own."""
     for line in missing(PANGO):
         print(f"without Pango there will be no PDF; {line}", flush=True)
+    for line in missing(FONTS):
+        print(f"a few names will be boxes in the PDFs; {line}", flush=True)
     os.execv(str(VENV / "bin/reportd"), ["reportd", "demo", *arguments])
 
 
@@ -201,6 +203,11 @@ def loads(library: str) -> bool:
     return False
 
 
+def has_font(part: str) -> bool:
+    """Whether a font file with `part` in its name is where Linux keeps fonts."""
+    return any(any(Path(place).rglob(f"*{part}*.?t?")) for place in ("/usr/share/fonts", "/usr/local/share/fonts"))
+
+
 def library(package: str, name: str) -> Need:
     return Need(package, lambda: loads(name))
 
@@ -215,12 +222,19 @@ PANGO = [
     library("libharfbuzz-subset0", "libharfbuzz-subset.so.0"),
     library("libfontconfig1", "libfontconfig.so.1"),
 ]
+# Some of the demo's learners are Japanese; this font is the smallest that has their names.
+FONTS = [Need("fonts-wqy-microhei", lambda: any(map(has_font, ("wqy", "CJK", "Fallback", "SourceHan"))))]
 # Tests look into what was made with the tools that people will open it with; without one, its tests are skipped.
 WITNESSES = [
+    *FONTS,
     program("poppler-utils", "pdftoppm"),
     program("qpdf", "qpdf"),
     Need("libreoffice-calc-nogui", lambda: Path("/usr/lib/libreoffice/program/libsclo.so").exists()),
     Need("postgresql", lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))),
+    program("iproute2", "ip", "/sbin/ip"),
+    program("nftables", "nft", "/usr/sbin/nft"),
+    program("nodejs", "node"),
+    program("npm", "npm"),
 ]
 OTHER_SYSTEMS = {
     "dnf": "dnf install pango harfbuzz-subset poppler-utils qpdf libreoffice-calc postgresql-server",

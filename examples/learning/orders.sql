@@ -4,5 +4,7 @@ insert into reportd.jobs (kind, params, formats, requested_by)
 values
   ('learner-progress',   '{"period": "last quarter", "department": "Finance"}', :'formats', 'head of finance'),
   ('course-completion',  '{"period": "last year"}',                             :'formats', 'learning team'),
-  ('department-summary', '{"period": "last month"}',                            :'formats', 'the board')
+  ('department-summary', '{"period": "last month"}',                            :'formats', 'the board'),
+  ('at-risk-learners',   '{"department": "Finance", "min_rules": 2}',           :'formats', 'learning team'),
+  ('monthly-overview',   '{"period": "last month"}',                            :'formats', 'the board')
 returning id;

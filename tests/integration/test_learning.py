@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import unicodedata
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ DAY = "2026-11-22"
 # Of the rows in UTC and ISO form; the same on every version of Postgres.
 DIGESTS = {
     "departments": "3609c26ad6385149d79b7770bebe63f6",
-    "learners": "9b2cbce5fd86ad0f555f985888438d55",
+    "learners": "53f631afd6c6dd9fe091ff7cde2b71c0",
     "courses": "cf1f78e160e100ccad3cf530ccf17f65",
     "enrolments": "1ae80b248a120652416a0186dca82b6f",
     "assessments": "cd629ada78a8668fb558ac0812359cc3",
@@ -86,11 +87,39 @@ ANSWERS = {
           (select round(sum(minutes) / 60.0, 1) from learning.study_sessions
            where to_char(started_at at time zone 'UTC', 'YYYY-MM') = '2026-10') as study_hours
         from learning.enrolments""",
+    "at-risk-learners": """
+        with open as (
+          select learner_id, due_on < current_date as late, greatest(enrolled_on,
+              (select max(started_at)::date from learning.study_sessions s where s.enrolment_id = e.id)) as seen,
+            (select max(score) from learning.assessments a where a.enrolment_id = e.id) as score
+          from learning.enrolments e join learning.learners l on l.id = learner_id
+          where completed_on is null and withdrawn_on is null and left_on is null and department_id = 7
+        ), by_learner as (
+          select count(*) as open_courses, count(*) filter (where late) as overdue,
+            (count(*) filter (where late) > 0)::int + (max(seen) <= current_date - 45)::int
+              + (count(*) filter (where score < 70) > 0)::int as rules
+          from open group by learner_id
+        )
+        select count(*) as rows, sum(open_courses) as open_courses, sum(overdue) as overdue, sum(rules) as rules
+        from by_learner where rules >= 2""",
+    "monthly-overview": """
+        select count(distinct course_id) as rows,
+          count(*) filter (where to_char(enrolled_on, 'YYYY-MM') = '2026-10') as enrolments,
+          count(*) filter (where to_char(completed_on, 'YYYY-MM') = '2026-10') as completions,
+          (select count(distinct (learner_id, course_id)) from learning.study_sessions s
+             join learning.enrolments e on e.id = s.enrolment_id
+           where to_char(s.started_at at time zone 'UTC', 'YYYY-MM') = '2026-10') as learners
+        from learning.enrolments e
+        where '2026-10' in (to_char(enrolled_on, 'YYYY-MM'), to_char(completed_on, 'YYYY-MM'))
+          or exists (select from learning.study_sessions s where s.enrolment_id = e.id
+             and to_char(s.started_at at time zone 'UTC', 'YYYY-MM') = '2026-10')""",
 }
 PARAMS = {
     "learner-progress": {"period": "[2026-07-01,2026-10-01)", "department": "Finance"},
     "course-completion": {"period": "[2025-01-01,2026-01-01)"},
     "department-summary": {"period": "[2026-10-01,2026-11-01)"},
+    "at-risk-learners": {"department": "Finance", "inactive_days": 45, "low_score": 70, "min_rules": 2},
+    "monthly-overview": {"period": "[2026-10-01,2026-11-01)"},
 }
 
 
@@ -115,7 +144,10 @@ async def test_every_format_of_every_report_says_what_plain_sql_says(
 
         await until(ended, running, limit_s=90)
         schedules = await connection.fetch("select name, cron, timezone from reportd.schedules")
-    assert [tuple(row) for row in schedules] == [("department-summary", "0 7 1 * *", "Europe/Vienna")]
+    assert sorted(map(tuple, schedules)) == [
+        ("department-summary", "0 7 1 * *", "Europe/Vienna"),
+        ("monthly-overview", "30 6 1 * *", "Europe/Vienna"),
+    ]
     for report, job in ids.items():
         answer = dict(await connection.fetchrow(ANSWERS[report]) or {})
         files = await connection.fetch("select format, uri from reportd.artifacts where job_id = $1", job)
@@ -166,3 +198,11 @@ async def test_the_distribution_s_postgres_makes_the_same_data(distribution_post
     async with distribution_postgres.migrated() as dsn, client(dsn) as connection:
         await load(connection, day=DAY)
         assert {table: await digest(connection, table) for table in TABLES} == DIGESTS
+
+
+async def test_learners_names_are_in_the_scripts_of_their_offices(connection: Connection) -> None:
+    await load(connection, day=DAY)
+    names = await connection.fetch("select office, full_name from learning.learners order by id")
+    scripts = {unicodedata.name(row["full_name"][0]).split()[0] for row in names}
+    assert scripts == {"LATIN", "CYRILLIC", "GREEK", "ARABIC", "DEVANAGARI", "CJK"}
+    assert {unicodedata.name(row["full_name"][0]).split()[0] for row in names if row["office"] == "Osaka"} == {"CJK"}
