@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import fcntl
+import math
 import os
 import resource
 import signal
@@ -92,7 +93,7 @@ def hold(*, memory_bytes: int, cpu_s: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     for what, soft in (
         (resource.RLIMIT_DATA, memory_bytes),
-        (resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime) + cpu_s),
+        (resource.RLIMIT_CPU, math.ceil(usage.ru_utime + usage.ru_stime) + cpu_s),
     ):
         _, allowed = resource.getrlimit(what)
         resource.setrlimit(what, (soft if allowed == resource.RLIM_INFINITY else min(soft, allowed), allowed))

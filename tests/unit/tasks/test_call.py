@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -179,10 +180,8 @@ async def test_a_function_that_swallows_its_cancellation_is_left_behind(
     @task
     async def it() -> None:
         while True:
-            try:
+            with suppress(swallowed):
                 await asyncio.sleep(60)
-            except swallowed:
-                pass
 
     before = asyncio.all_tasks()
     await cancelled(call.perform(it, None, context(), {}))
