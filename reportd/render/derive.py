@@ -148,17 +148,24 @@ def pivot(
 
 
 def running(
-    path: Path, directory: Path, *, name: str, columns: Sequence[Column], summed: Sequence[Column], group: Column | None
+    path: Path,
+    directory: Path,
+    *,
+    name: str,
+    columns: Sequence[Column],
+    summed: Sequence[Column],
+    groups: Sequence[Column],
 ) -> Spooled:
-    """The rows at `path` with, right after each of `summed`, its sum so far; it begins anew with each `group`."""
+    """The rows at `path` with, right after each of `summed`, its sum so far; it begins anew where one of `groups` changes."""
     wanted = {column.index for column in summed}
 
     def with_sums() -> Iterator[list[str | None]]:
         so_far: dict[int, Decimal] = {}
-        within: str | None = None
-        for number, row in enumerate(read(path)):
-            if group is not None and (number == 0 or row[group.index] != within):
-                within, so_far = row[group.index], {}
+        within: list[str | None] | None = None
+        for row in read(path):
+            group = [row[column.index] for column in groups]
+            if group != within:
+                within, so_far = group, {}
             cells: list[str | None] = []
             for column in columns:
                 raw = row[column.index]

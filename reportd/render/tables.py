@@ -39,8 +39,7 @@ def table(
     if not running:
         return Table(block.name, block.title, columns, rows, groups, subtotal)
     path = dataset.path(block.name)
-    group = groups[0] if groups else None
-    spooled = derive.running(path, dataset.directory, name=block.name, columns=columns, summed=running, group=group)
+    spooled = derive.running(path, dataset.directory, name=block.name, columns=columns, summed=running, groups=groups)
     measured = measure(spooled, dataset.directory / spooled.file, locale=locale, timezone=dataset.timezone, looks=looks)
     word = locale_of(locale).words["running"]
     places = _places(columns, running)

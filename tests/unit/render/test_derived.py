@@ -156,6 +156,15 @@ def test_a_running_column_follows_its_own_and_begins_anew_with_a_group(tmp_path:
     ]
 
 
+def test_a_running_column_begins_anew_with_the_innermost_group(tmp_path: Path) -> None:
+    rows = [("A", "x", 1, None), ("A", "y", 2, None), ("A", "y", 3, None), ("B", "y", 4, None)]
+    options = {"group": "account,text", "running": "amount"}
+    made = document(tmp_path, Given("table", LEDGER, rows, options=options))
+    (grid,) = view_of(made, rows_max=100).parts
+    assert isinstance(grid, Grid)
+    assert [line.cells[1] for line in grid.lines if line.kind == "row"] == ["1", "2", "5", "4"]
+
+
 def test_a_running_column_runs_through_a_table_without_groups_and_may_be_titled(tmp_path: Path) -> None:
     looks = {"amount": ColumnLook("amount", format="eur2")}
     made = document(tmp_path, Given("table", LEDGER, BOOKINGS, options={"running": "amount"}), columns=looks)
