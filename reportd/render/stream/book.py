@@ -48,10 +48,7 @@ def write(engine: Engine, view: View, page: Page, *, css: str, path: Path, as_of
     long: dict[int, _Long] = {}
     for number, part in enumerate(view.parts):
         if isinstance(part, Grid) and part.source is not None:
-            whole = replace(part, heights=())
-            only = replace(view, parts=(specimen(whole),), banners=())
-            shape = geometry(engine.render(html_of(only), css=css + BREAK, as_of_s=as_of_s))
-            long[number] = _Long(whole, shape, Setting(whole, shape, typesetter))
+            long[number] = _long(engine, view, replace(part, heights=()), css, as_of_s, typesetter)
     count = int(page.height / _LINE_LEAST) + _LINES_MORE
     begun = replace(
         view, parts=tuple(_begun(long[n], count) if n in long else part for n, part in enumerate(view.parts))
@@ -72,6 +69,12 @@ def write(engine: Engine, view: View, page: Page, *, css: str, path: Path, as_of
     return made
 
 
+def _long(engine: Engine, view: View, grid: Grid, css: str, as_of_s: int, typesetter: Typesetter) -> _Long:
+    only = replace(view, parts=(specimen(grid),), banners=())
+    shape = geometry(engine.render(html_of(only), css=css + BREAK, as_of_s=as_of_s))
+    return _Long(grid, shape, Setting(grid, shape, typesetter))
+
+
 def _is_table(part: object) -> bool:
     return isinstance(part, Grid) and not part.empty
 
@@ -82,9 +85,13 @@ def _begun(long: _Long, count: int) -> Grid:
 
 
 def _breaks(view: View, long: Mapping[int, _Long]) -> str:
-    """Each part after a long table on a new page."""
+    """Each part after a long table on a new page, which is in no group any more."""
     first = 2 + len(view.banners)
-    return "".join(f" body > :nth-child({first + number + 1}) {{ break-before: page }}" for number in long)
+    return "".join(
+        f" body > :nth-child({first + number + 1}) {{ break-before: page }}"
+        f" body > :nth-child({first + number}) tbody > tr:last-child {{ string-set: group '' }}"
+        for number in long
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import uharfbuzz
 
 from reportd.render.fonts import Face as FontFile
@@ -9,75 +11,60 @@ from reportd.render.stream.objects import Objects
 from reportd.render.typeface import font_file
 
 Shown = tuple[str, float]
-"""Glyphs, as they stand in the operand of `TJ`, and their width in em."""
+"""Glyphs, as they stand in the operand of `TJ`, and their width in px."""
 
 _END = "\0"
 _FIGURES = "0123456789.,:-/% \u2212\u2013"
 _SOFT_HYPHEN = "\u00ad"
+_PANGO = 1024
 
 
 class Face:
-    """Sets text in one face, left to right, with kerning; only texts whose characters it `knows`."""
+    """A face, which remembers what it was used for. It `knows` its characters."""
 
     def __init__(self, file: FontFile) -> None:
         self._file = file
         face = uharfbuzz.Face(file.content)
         self._font = uharfbuzz.Font(face)
-        self._em = 1 / face.upem
+        self._upem = face.upem
         glyphs = {chr(code): self._font.get_nominal_glyph(code) for code in file.characters}
         self._glyphs = {character: glyph for character, glyph in glyphs.items() if glyph is not None}
-        self._used: dict[int, str] = {}
-        self._pairs = _Pairs(self)
-        plain = self._unkerned()
-        self._pairs.clear()
-        self._used.clear()
-        self._figures = False
-        self._is_plain = frozenset(plain).issuperset
-        self._plain = {ord(character): f"{self._glyphs[character]:04x}" for character in plain}
-        self._advances = {c: self._font.get_glyph_h_advance(self._glyphs[c]) * self._em for c in plain}
+        self._used: set[str] = set()
         self.knows = frozenset(self._glyphs) - {_SOFT_HYPHEN}
-
-    def show(self, text: str) -> Shown:
-        """`text`, not empty, as glyphs."""
-        if self._is_plain(text):
-            self._figures = True
-            return f"<{text.translate(self._plain)}>", sum(map(self._advances.__getitem__, text))
-        # Kerning goes by pairs, and there are few: looking them up is ten times as fast as shaping the whole text.
-        found = list(map(self._pairs.__getitem__, zip(text, text[1:] + _END, strict=True)))
-        return f"<{''.join([pair[0] for pair in found])}>", sum([pair[1] for pair in found])
-
-    def _unkerned(self) -> str:
-        """The characters of figures, without those that are kerned with another: half of all texts are such."""
-        plain = "".join(character for character in _FIGURES if character in self._glyphs)
-        for character in plain:
-            if any(">" in self.pair(character, other)[0] + self.pair(other, character)[0] for other in plain):
-                plain = plain.replace(character, "")
-        return plain
-
-    def pair(self, first: str, second: str) -> Shown:
-        """`first` as a glyph, and its advance with what the pair is kerned by."""
-        glyph = self._glyphs[first]
-        self._used[glyph] = first
-        natural = self._font.get_glyph_h_advance(glyph)
-        if second == _END:
-            return f"{glyph:04x}", natural * self._em
-        buffer = uharfbuzz.Buffer()
-        buffer.add_str(first + second)
-        buffer.guess_segment_properties()
-        uharfbuzz.shape(self._font, buffer)
-        advance = buffer.glyph_positions[0].x_advance
-        kerned = round((natural - advance) * 1000 * self._em)
-        return f"{glyph:04x}" + (f">{kerned}<" if kerned else ""), advance * self._em
+        self.figures = self._unkerned()
 
     @property
     def used(self) -> bool:
         """Whether any text was set in it."""
-        return self._figures or bool(self._used)
+        return bool(self._used)
+
+    @lru_cache(maxsize=16)  # noqa: B019  as long as the face, which is made for one document
+    def at(self, size: float) -> Strike:
+        """The face in one size (px)."""
+        return Strike(self, size)
+
+    def glyph(self, character: str) -> tuple[str, int]:
+        """The glyph and its advance in the font's units; it will be embedded."""
+        self._used.add(character)
+        glyph = self._glyphs[character]
+        return f"{glyph:04x}", self._font.get_glyph_h_advance(glyph)
+
+    def kerning(self, first: str, second: str) -> int:
+        """How much further `second` stands from `first` than by its advance, in the font's units."""
+        buffer = uharfbuzz.Buffer()
+        buffer.add_str(first + second)
+        buffer.guess_segment_properties()
+        uharfbuzz.shape(self._font, buffer)
+        natural = self._font.get_glyph_h_advance(self._glyphs[first])
+        return int(buffer.glyph_positions[0].x_advance - natural)
+
+    def units(self, length: int, size: float) -> int:
+        """A length of the font's units in 1024ths of a px, rounded as HarfBuzz does for Pango."""
+        return round(length * int(size * _PANGO) / int(self._upem))
 
     def write(self, objects: Objects) -> int:
         """Write the face with the glyphs that were used; its number."""
-        figures = {self._glyphs[chr(code)]: chr(code) for code in self._plain} if self._figures else {}
-        file = font_file(self._file, {**self._used, **figures})
+        file = font_file(self._file, {self._glyphs[character]: character for character in sorted(self._used)})
         content, mapping = objects.number(), objects.number()
         objects.stream(content, file.content, b"/Length1 %d" % len(file.content))
         objects.stream(mapping, file.to_unicode.encode("ascii"))
@@ -92,17 +79,56 @@ class Face:
         )
         return objects.add(
             f"<</Type/Font/Subtype/Type0/BaseFont/{file.name}/Encoding/Identity-H/DescendantFonts[{descendant} 0 R]"
-            f"/ToUnicode {mapping} 0 R>>".encode(),
+            f"/ToUnicode {mapping} 0 R>>".encode()
         )
+
+    def _unkerned(self) -> str:
+        """The characters of figures, without those that are kerned with another: half of all texts are such."""
+        plain = "".join(character for character in _FIGURES if character in self._glyphs)
+        for character in plain:
+            if any(self.kerning(character, other) or self.kerning(other, character) for other in plain):
+                plain = plain.replace(character, "")
+        return plain
+
+
+class Strike:
+    """Sets text in a face of one size, left to right, with kerning; only texts whose characters the face knows."""
+
+    def __init__(self, face: Face, size: float) -> None:
+        self._face, self._size = face, size
+        self._pairs = _Pairs(self)
+        self._is_plain = frozenset(face.figures).issuperset
+        self._plain: dict[int, str] = {}
+        self._advances: dict[str, float] = {}
+
+    def show(self, text: str) -> Shown:
+        """`text`, not empty, as glyphs."""
+        if self._is_plain(text):
+            if not self._plain:
+                self._plain = {ord(character): self.pair(character, _END)[0] for character in self._face.figures}
+                self._advances = {character: self.pair(character, _END)[1] for character in self._face.figures}
+            return f"<{text.translate(self._plain)}>", sum(map(self._advances.__getitem__, text))
+        # Kerning goes by pairs, and there are few: looking them up is ten times as fast as shaping the whole text.
+        found = list(map(self._pairs.__getitem__, zip(text, text[1:] + _END, strict=True)))
+        return f"<{''.join([pair[0] for pair in found])}>", sum([pair[1] for pair in found])
+
+    def pair(self, first: str, second: str) -> Shown:
+        """`first` as a glyph, and its advance with what the pair is kerned by."""
+        glyph, advance = self._face.glyph(first)
+        kerning = self._face.kerning(first, second) if second != _END else 0
+        units = self._face.units(advance, self._size) + self._face.units(kerning, self._size)
+        # WeasyPrint drops the fraction; to do the same keeps the ends of long texts together.
+        thousandths = int(advance - units * 1000 / _PANGO / self._size) if kerning else 0
+        return glyph + (f">{thousandths}<" if thousandths else ""), units / _PANGO
 
 
 class _Pairs(dict[tuple[str, str], Shown]):
-    """What `Face.pair` says, asked once for each pair."""
+    """What `Strike.pair` says, asked once for each pair."""
 
-    def __init__(self, face: Face) -> None:
+    def __init__(self, strike: Strike) -> None:
         super().__init__()
-        self._face = face
+        self._strike = strike
 
     def __missing__(self, pair: tuple[str, str]) -> Shown:
-        shown = self[pair] = self._face.pair(*pair)
+        shown = self[pair] = self._strike.pair(*pair)
         return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -13,7 +14,7 @@ from reportd.render.stream.fallback import Fallback
 from reportd.render.stream.geometry import Geometry, Slot, Text, Type
 from reportd.render.stream.objects import Objects
 from reportd.render.view import Grid, Line, LineKind
-from reportd.render.wrapping import clamp, wrap
+from reportd.render.wrapping import clamp
 
 Piece = tuple[str, str]
 """A line of a cell's text: the operators that show it, up to and from where its baseline's y is to stand."""
@@ -24,6 +25,7 @@ _SUMS: tuple[LineKind, ...] = ("subtotal", "total")
 _WIDE: tuple[LineKind, ...] = ("group", "cut")
 _WEIGHTS = ((False, REGULAR), (True, SEMIBOLD))
 _SLACK = 1.0001
+_PIECES = re.compile(r"(?:[^ -]|-(?![^\W\d]))*(?:-| +|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,13 @@ class Typesetter:
 
     def shower(self, type: Type) -> Callable[[str], Shown]:
         """A function from a text to its operators (where the font of `type` is chosen) and its width in px."""
-        face, size = self._faces[type.bold][0], type.size
-        knows = face.knows.issuperset
+        face = self._faces[type.bold][0]
+        knows, show_known = face.knows.issuperset, face.at(type.size).show
 
         def show(text: str) -> Shown:
             if knows(text):
-                shown, width = face.show(text)
-                return f"[{shown}]TJ", width * size
+                shown, width = show_known(text)
+                return f"[{shown}]TJ", width
             if self.knows(text, type):
                 return self._mixed(text, type)
             (line,) = self.wrapped(text, type, None)
@@ -96,9 +98,9 @@ class Typesetter:
         for part, characters in groupby(
             text, key=lambda c: next(n for n, face in enumerate(alphabets) if c in face.knows)
         ):
-            shown, width = alphabets[part].show("".join(characters))
+            shown, width = alphabets[part].at(type.size).show("".join(characters))
             operators.append(f"/R{int(type.bold)}{part} {type.size:.6f} Tf [{shown}]TJ")
-            total += width * type.size
+            total += width
         return " ".join([*operators, self.font(type)]), total
 
 
@@ -117,7 +119,7 @@ class Setting:
     def __init__(self, grid: Grid, geometry: Geometry, typesetter: Typesetter) -> None:
         self._geometry, self._heads = geometry, grid.heads
         self._places = [head.place for head in grid.heads]
-        self._all = self._places == list(range(len(self._places)))
+        self._all = grid.source is None or len(self._places) == len(grid.source.columns)
         shapes = geometry.shapes
         self._typesetter = typesetter
         self._row = self._columns(None)
@@ -241,4 +243,23 @@ class _Column:
             text = self.clamped(text)
         if not known:
             return self._typesetter.wrapped(text, self._type, room)
-        return [self._show(line) for line in wrap(text, room / self._type.size, bold=self._type.bold)]
+        return [self._show(line) for line in _broken(text, room, lambda piece: self._show(piece)[1])]
+
+
+def _broken(text: str, room: float, width: Callable[[str], float]) -> list[str]:
+    """`text` in lines no wider than `room` px, broken where Pango does: at spaces and hyphens, else anywhere."""
+    lines: list[str] = []
+    line = ""
+    for piece in _PIECES.findall(text):
+        if line and width((line + piece).rstrip(" ")) > room:
+            lines.append(line.rstrip(" "))
+            line = ""
+        line += piece
+        while width(line.rstrip(" ") or " ") > room and len(line) > 1:
+            low, high = 1, len(line) - 1
+            while low < high:
+                middle = (low + high + 1) // 2
+                low, high = (middle, high) if width(line[:middle]) <= room else (low, middle - 1)
+            lines.append(line[:low])
+            line = line[low:]
+    return [*lines, line.rstrip(" ")] if line.strip(" ") else lines

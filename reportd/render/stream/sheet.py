@@ -221,7 +221,7 @@ class Sheets:
         if key in self._drawings:
             return self._drawings[key][0]
         shape = self._geometry.shapes[line.line.kind]
-        rules = self._geometry.odd if odd else shape.rules
+        rules = self._geometry.odd if odd else _spanned(shape.rules, line.line.span)
         if not rules:
             return ""
         grown = line.height - shape.height
@@ -258,6 +258,13 @@ def _filled(rule: Rule) -> str:
         f"{left:.3f} {top - _FRAME:.4f} {rule.width:.3f} {_FRAME + more:.4f} re" for more in (0, rule.height)
     )
     return f"q {clip} {shade} rg {frames} f* Q"
+
+
+def _spanned(rules: tuple[Rule, ...], span: int) -> tuple[Rule, ...]:
+    """The rules of a line whose first cell reaches over `span` columns."""
+    if span < 2 or len(rules) < span:
+        return rules
+    return (replace(rules[0], width=sum(rule.width for rule in rules[:span])), *rules[span:])
 
 
 def _stretched(rules: tuple[Rule, ...], height: float, grown: float) -> Iterable[Rule]:
