@@ -6,7 +6,7 @@ import argparse
 import importlib
 import json
 
-NAMES = ("csv", "report", "xlsx")
+NAMES = ("backlog", "chaos", "csv", "horizon", "latency", "pdf", "queue", "recovery", "report", "xlsx")
 
 
 def main() -> None:
@@ -14,13 +14,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description="Measure reportd against its peers.")
     parser.add_argument("name", nargs="?", choices=NAMES)
     parser.add_argument("--quick", action="store_true", help="smaller, within a minute")
-    arguments = parser.parse_args()
+    arguments, _ = parser.parse_known_args()
     if arguments.name is None:
         for name in NAMES:
             print(f"{name:8} {(importlib.import_module(f'bench.{name}').__doc__ or '').splitlines()[0]}")
         return
-    result = importlib.import_module(f"bench.{arguments.name}").run(quick=arguments.quick)
-    print(json.dumps({"bench": arguments.name, "quick": arguments.quick, **result}))
+    measurement = importlib.import_module(f"bench.{arguments.name}")
+    if hasattr(measurement, "options"):
+        measurement.options(parser)
+    chosen = {name: value for name, value in vars(parser.parse_args()).items() if name != "name"}
+    result = measurement.run(**chosen)
+    print(json.dumps({"bench": arguments.name, **chosen, **result}))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def run(*, quick: bool) -> dict[str, Any]:
     for rows in sizes:
         with tempfile.TemporaryDirectory(prefix="reportd-bench-") as name:
             directory = Path(name)
-            spool = _spooled(directory / "sales.csv", rows)
+            spool = spooled(directory / "sales.csv", rows)
             pairs = [{writer: _run(writer, spool, rows, directory) for writer in WRITERS} for _ in range(RUNS[rows])]
         medians = {writer: _medians([pair[writer] for pair in pairs]) for writer in WRITERS}
         for writer, median in medians.items():
@@ -78,7 +78,7 @@ def _run(writer: str, spool: Path, rows: int, directory: Path) -> dict[str, floa
     return figures
 
 
-def _spooled(path: Path, rows: int) -> Path:
+def spooled(path: Path, rows: int) -> Path:
     """Rows as COPY would write them: ints, numeric, dates, text, a flag; some texts with quotes, some NULL."""
     chance = random.Random(SEED)
     start = datetime(2024, 1, 1, tzinfo=UTC)
