@@ -1,4 +1,4 @@
--- What any client may call: order, cancel, retry, release, pause, resume, why, stats, run_now.
+-- What any client may call: order, cancel, retry, release, pause, resume, stats, run_now.
 --
 -- Those that write to rows which applications may not write are SECURITY DEFINER and open to nobody but the owner;
 -- `reportd grants` prints who else should have them.
@@ -375,63 +375,6 @@ end $$;
 comment on function reportd.take_turns(text, smallint, integer, bigint, text[]) is
   'The claim from a queue with limits: never more than they allow, tenants in turn. wait_s: until its rate allows another.';
 
-create function reportd.why(id bigint) returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
-#variable_conflict use_column
-declare
-  job reportd.jobs;
-  host record;
-  ahead bigint;
-  waits_for text;
-  message text;
-begin
-  select * into job from reportd.jobs j where j.id = why.id;
-  if not found then
-    perform reportd.no_job(why.id);
-  end if;
-  if job.status = 'running' then
-    select w.host, w.pid, w.lease_until into host from reportd.workers w where w.id = job.worker;
-    message := format('running on %s, attempt %s, %s at %s %%', coalesce(host.host || ' pid ' || host.pid, 'a worker that is gone'),
-      job.attempt, coalesce(job.step, 'starting'), job.percent);
-    if job.cancel_requested_at is not null then
-      waits_for := 'worker';
-      message := message || ', asked to stop';
-    elsif host.lease_until < clock_timestamp() or host.host is null then
-      waits_for := 'rescue';
-      message := message || '; its worker has not been heard of, another will take it over';
-    end if;
-  elsif job.outcome is not null then
-    message := format('%s at %s', job.status, job.finished_at) || coalesce(': ' || (job.error ->> 'message'), '');
-  elsif job.status = 'blocked' and job.step = 'waiting-for-children' then
-    waits_for := 'children';
-    message := 'waiting for its children' || coalesce(': ' || job.message, '');
-  elsif exists (select from reportd.queues q where q.name = job.queue and q.paused_at is not null) then
-    waits_for := 'pause';
-    message := format('queue %s is paused: select reportd.resume(%L)', job.queue, job.queue);
-  elsif job.run_at > clock_timestamp() then
-    waits_for := 'run_at';
-    message := format('not before %s', job.run_at)
-      || case when job.failures > 0 then format(', after failure %s: %s', job.failures, job.error ->> 'message') else '' end;
-  elsif not exists (select from reportd.workers w where job.kind = any (w.kinds) and w.lease_until > clock_timestamp()) then
-    waits_for := 'worker';
-    message := format('no running daemon has kind %s: start one, or see reportd kinds', job.kind);
-  else
-    select count(*) into ahead from (
-      select from reportd.jobs j
-      where j.ready and j.queue = job.queue and j.run_at <= clock_timestamp()
-        and (j.priority > job.priority or (j.priority = job.priority and (j.run_at, j.id) < (job.run_at, job.id)))
-      limit 10000
-    ) counted;
-    waits_for := 'turn';
-    message := case ahead when 0 then 'next in its queue' else format('%s ahead in queue %s', ahead, job.queue) end;
-  end if;
-  return jsonb_strip_nulls(jsonb_build_object(
-    'job', job.id, 'status', job.status, 'waits_for', waits_for, 'position', ahead + 1, 'message', message
-  ));
-end $$;
-comment on function reportd.why(bigint) is
-  'Why a job is where it is: status, waits_for (pause, run_at, worker, turn, rescue), position (counted up to 10,000) and a sentence.';
-
 create function reportd.stats(queue text default null)
 returns table (queue text, waiting bigint, delayed bigint, active bigint, completed bigint, failed bigint, cancelled bigint, oldest timestamptz, paused boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -496,6 +439,6 @@ comment on function reportd.run_now(text) is 'Orders a schedule''s job now, besi
 
 revoke execute on function
   reportd.cancel(bigint), reportd.retry(bigint), reportd.release(bigint), reportd.pause(text, text, text), reportd.resume(text, text, text),
-  reportd.why(bigint), reportd.stats(text), reportd.run_now(text), reportd.settle(bigint, bigint), reportd.send(bigint, bigint, text, text, text),
+  reportd.stats(text), reportd.run_now(text), reportd.settle(bigint, bigint), reportd.send(bigint, bigint, text, text, text),
   reportd.resend(bigint)
 from public;

@@ -53,6 +53,8 @@ _COMMANDS = {
     "demo": "Show it all on a learning platform's data; needs nothing but this program.",
     "enqueue": "Order a job; with --wait, follow it to its end.",
     "jobs": "List, show, cancel and retry jobs.",
+    "why": "Say what a job waits for.",
+    "dead": "List, show, retry, discard and export failed jobs.",
     "render": "Make one report's file, without the queue.",
     "schedules": "List and show schedules, preview, pause and resume them, or run one now.",
     "queues": "List, pause and resume queues.",

@@ -61,8 +61,8 @@ grant usage on all sequences in schema reportd to :"worker";
 grant execute on all functions in schema reportd to :"worker";
 
 grant select on all tables in schema reportd to :"producer", :"reader";
-grant insert (kind, params, formats, name, queue, priority, run_at, max_attempts, timeout_s, unique_key, depends_on, deliver, template,
-  requested_by, department, tenant, metadata) on reportd.jobs to :"producer";
+grant insert (kind, params, formats, name, queue, priority, run_at, max_attempts, timeout_s, unique_key, depends_on,
+  depends_until, deliver, template, requested_by, department, tenant, metadata) on reportd.jobs to :"producer";
 grant execute on function reportd.cancel(bigint), reportd.retry(bigint), reportd.resend(bigint) to :"producer";
 grant execute on function reportd.why(bigint), reportd.stats(text) to :"producer", :"reader";
 

@@ -368,7 +368,7 @@ async def enqueue(
 ) -> int:
     """Order a job; its id, or that of the unfinished job with `unique_key`. Errors: Refused, in the server's words.
 
-    With `unique_for_s` also that of a job which completed so lately, with the same key, or without one the same request.
+    With `unique_for_s` also that of a job that completed so lately with the same key, or without one the same request.
     """
     try:
         id: int = await QUERIES["enqueue"].value(

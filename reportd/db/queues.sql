@@ -13,12 +13,14 @@ select reportd.pause(:queue, :kind, :tenant);
 select reportd.resume(:queue, :kind, :tenant);
 
 -- name: fold(over)
--- Add the running totals up, once there are more than `over` rows of them.
+-- Add the running totals up, once there are more than `over` rows of them; the latest minutes stay, for the rate.
 with gone as (
-  delete from reportd.tallies where (select count(*) from reportd.tallies) > :over returning queue, outcome, jobs
+  delete from reportd.tallies
+  where at < clock_timestamp() - interval '10 minutes' and (select count(*) from reportd.tallies) > :over
+  returning queue, outcome, jobs, at
 )
-insert into reportd.tallies (queue, outcome, jobs)
-select queue, outcome, sum(jobs) from gone group by queue, outcome;
+insert into reportd.tallies (queue, outcome, jobs, at)
+select queue, outcome, sum(jobs), max(at) from gone group by queue, outcome;
 
 -- name: forget_starts()
 -- Starts that no rate counts any more; the latest of each lane stays, since it says whose turn was last.

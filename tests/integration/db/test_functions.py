@@ -9,7 +9,7 @@ import pytest
 from reportd.db import jobs, queues, schedules
 from reportd.db.queries import Connection
 from reportd.errors import Refused, UnknownJob, UnknownSchedule
-from tests.integration.db.desk import ERROR, fence, finish, order, register, take
+from tests.integration.db.desk import DEFAULT, ERROR, fence, finish, order, register, take
 
 LATER = datetime.now(UTC) + timedelta(days=1)
 
@@ -156,6 +156,61 @@ class TestWhy:
         assert why["waits_for"] == "run_at"
         assert "failure 1: it broke" in why["message"]
 
+    async def test_another_job(self, conn: Connection, worker: int) -> None:
+        first, second = await order(conn, 2)
+        (id,) = await order(conn, depends_on=[first, second])
+        why = await jobs.why(conn, id)
+        assert (why["status"], why["waits_for"], why["on_jobs"]) == ("blocked", "dependency", [first, second])
+        assert why["message"] == f"waits for jobs {first} (pending), {second} (pending)"
+        assert worker
+
+    async def test_a_pause_of_its_kind_or_tenant(self, conn: Connection, worker: int) -> None:
+        (id,) = await order(conn, tenant="north")
+        await queues.pause(conn, tenant="north")
+        why = await jobs.why(conn, id)
+        assert (why["waits_for"], "reportd.resume(tenant => 'north')" in why["message"]) == ("pause", True)
+        await queues.pause(conn, kind="noop")
+        assert "reportd.resume(kind => 'noop')" in (await jobs.why(conn, id))["message"]
+        assert worker
+
+    @pytest.mark.parametrize(
+        ("limits", "values", "waits_for", "said"),
+        [
+            ("concurrency", "1", "limit", "at most 1 jobs at once in each of 1 daemons"),
+            ("concurrency_total", "1", "limit", "at most 1 jobs at once"),
+            ("concurrency_per_key", "1", "limit", "at most 1 jobs of tenant north at once"),
+            ("rate_limit, rate_interval_s", "1, 60", "rate", "starts at most 1 jobs per 60 s"),
+        ],
+    )
+    async def test_a_limit(
+        self, conn: Connection, worker: int, limits: str, values: str, waits_for: str, said: str
+    ) -> None:
+        await conn.execute(f"insert into reportd.queues (name, {limits}) values ('default', {values})")
+        _, id = await order(conn, 2, tenant="north")
+        assert (await jobs.why(conn, id))["waits_for"] == "turn"
+        await jobs.take_turns(
+            conn,
+            lane=DEFAULT,
+            demand=1,
+            worker=worker,
+            kinds=["noop"],
+            default_timeout_s=1,
+            default_max_attempts=1,
+        )
+        why = await jobs.why(conn, id)
+        assert why["waits_for"] == waits_for
+        assert said in why["message"]
+
+    async def test_and_expects_its_turn_at_the_recent_rate(self, conn: Connection, worker: int) -> None:
+        *_, id = await order(conn, 10)
+        assert "eta" not in await jobs.why(conn, id)
+        await conn.execute("insert into reportd.tallies (queue, outcome, jobs) values ('default', 'completed', 30)")
+        why = await jobs.why(conn, id)
+        in_s = (datetime.fromisoformat(why["eta"]) - datetime.now(UTC)).total_seconds()
+        assert why["position"] == 10
+        assert 90 < in_s <= 101  # 30 jobs in 5 minutes, 10 to go
+        assert worker
+
     async def test_nothing_while_it_runs(self, conn: Connection, worker: int) -> None:
         await order(conn)
         (job,) = await take(conn, worker)
@@ -200,6 +255,9 @@ async def test_fold_keeps_the_totals(conn: Connection, worker: int) -> None:
     for job in await take(conn, worker):
         await finish(conn, job, worker)
     before = await queues.stats(conn)
+    await queues.fold(conn, over=1)
+    assert await conn.fetchval("select count(*) from reportd.tallies") == 5, "they tell the rate of these minutes"
+    await conn.execute("update reportd.tallies set at = at - interval '11 minutes'")
     await queues.fold(conn, over=10)
     assert await conn.fetchval("select count(*) from reportd.tallies") == 5
     await queues.fold(conn, over=1)
