@@ -89,7 +89,8 @@ class Artifact:
     """One stored file, as it goes into `reportd.artifacts`.
 
     `name` is the file name offered to a reader; `uri` is where the bytes are (`file:///…`); `bytes` is the size,
-    `sha256` the hex digest of the content; `rows` counts data rows and `pages` PDF pages, None where it has no meaning.
+    `sha256` the hex digest of the content; `rows` counts data rows and `pages` PDF pages, None where it has no meaning;
+    `keep_s` seconds after the job's completion it may be deleted, None: by the operator's rules.
     """
 
     format: str
@@ -100,6 +101,7 @@ class Artifact:
     sha256: str
     rows: int | None = None
     pages: int | None = None
+    keep_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,8 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
         artifacts: list[Artifact] = []
         try:
             for file in rendered.files:
-                artifacts.append(await parts.store.put(file, job=job.id, attempt=job.attempt))
+                stored = await parts.store.put(file, job=job.id, attempt=job.attempt)
+                artifacts.append(replace(stored, keep_s=report.retain_s))
             await failpoints.reach("stored")
         except BaseException:
             # Nobody will ever name these: the completing transaction is not going to happen.

@@ -118,10 +118,12 @@ with done as (
   returning id, queue, worker, attempt, started_at, finished_at, requested_by, department, tenant
 ),
 filed as (
-  insert into reportd.artifacts (job_id, attempt, format, name, uri, content_type, bytes, sha256, rows, pages)
-  select done.id, done.attempt, file.*
+  insert into reportd.artifacts (job_id, attempt, format, name, uri, content_type, bytes, sha256, rows, pages, expires_at)
+  select done.id, done.attempt, file.format, file.name, file.uri, file.content_type, file.bytes, file.sha256, file.rows,
+    file.pages, clock_timestamp() + make_interval(secs => file.keep_s)
   from done, jsonb_to_recordset(:artifacts) as file (
-    format text, name text, uri text, content_type text, bytes bigint, sha256 text, rows bigint, pages integer
+    format text, name text, uri text, content_type text, bytes bigint, sha256 text, rows bigint, pages integer,
+    keep_s double precision
   )
 ),
 owed as (

@@ -20,7 +20,7 @@ from reportd.report.params import check, resolve
 KEYS = (
     *("title", "subtitle", "description", "author", "confidentiality", "formats", "timezone", "locale", "paper"),
     *("queue", "priority", "timeout_s", "max_rows", "params", "schedule", "schedules", "templates"),
-    *("deliver", "columns", "burst"),
+    *("deliver", "columns", "burst", "retain"),
 )
 
 
@@ -61,6 +61,7 @@ def assemble(
         code=code,
         columns=looks(front),
         burst=found_burst,
+        retain_s=declarations.retain_of(table),
         deliver=declarations.delivering(front, blocks=None if code else [block.name for block in blocks]),
     )
     _check_values(front, report)

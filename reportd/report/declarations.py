@@ -29,6 +29,7 @@ _PARAM_KEYS = (
 )
 _PARAM_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,62}"
 _TYPES = tuple(name for name in get_args(ParamType) if name != "any")
+_UNITS_S = {"hour": 3600.0, "day": 86_400.0, "week": 604_800.0, "month": 30 * 86_400.0, "year": 365 * 86_400.0}
 _BOUNDED = ("int", "numeric", "date", "timestamp", "daterange")
 
 
@@ -64,6 +65,17 @@ def delivering(front: FrontMatter, *, blocks: Collection[str] | None) -> Deliver
             raise table.fault("when", str(error)) from None
     to = table.texts("to", allowed='a list of targets, such as ["file:sales/"]') or ()
     return Delivering(to, when, front.line("deliver", "to") if isinstance(raw, dict) else front.line("deliver"))
+
+
+def retain_of(table: Table) -> float | None:
+    """How long `retain` says that files are kept, in seconds."""
+    text = table.text("retain")
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,4}) (hour|day|week|month|year)s?", text)
+    if match is None:
+        raise table.wrong("retain", 'a length of time, such as "90 days" (hours, days, weeks, months, years)')
+    return int(match[1]) * _UNITS_S[match[2]]
 
 
 def _param(front: FrontMatter, name: str, raw: Any) -> Param:

@@ -202,6 +202,7 @@ class Report:
     deliver: Delivering | None = None
     columns: Mapping[str, ColumnLook] = field(default_factory=dict)
     burst: Burst | None = None
+    retain_s: float | None = None
 
     @property
     def queries(self) -> tuple[Block, ...]:

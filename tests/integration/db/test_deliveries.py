@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from reportd.db import deliveries, jobs
 from reportd.db.deliveries import DeliveryRow
 from reportd.db.queries import Connection
 from reportd.errors import Refused, UnknownDelivery
-from reportd.job import Delivery, Job
+from reportd.job import Artifact, Delivery, Job
 from tests.integration.db.desk import ERROR, fence, finish, order, take
 
 RECEIPT = {"files": ["x"]}
@@ -129,3 +130,15 @@ async def test_the_last_digest_is_that_of_the_same_order(conn: Connection, worke
     assert await deliveries.last_digest(conn, kind="noop", params={}, before=id) == "d1"
     assert await deliveries.last_digest(conn, kind="noop", params={"a": 1}, before=0) is None
     assert await deliveries.last_digest(conn, kind="sales", params={}, before=0) is None
+
+
+async def test_a_file_with_a_term_expires_and_another_does_not(conn: Connection, worker: int) -> None:
+    await order(conn)
+    (job,) = await take(conn, worker)
+    files = [Artifact(format, f"a.{format}", f"file:///{format}", "x", 1, "0" * 64) for format in ("pdf", "csv")]
+    await finish(conn, job, worker, artifacts=[replace(files[0], keep_s=3600), files[1]])
+    rows = await conn.fetch(
+        "select format, expires_at - created_at between interval '59 min' and interval '61 min' as kept"
+        " from reportd.artifacts order by id"
+    )
+    assert [tuple(row) for row in rows] == [("pdf", True), ("csv", None)]

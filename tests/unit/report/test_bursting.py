@@ -91,3 +91,18 @@ def test_choices_from_a_query_may_depend_on_other_params_and_are_no_enum_of_the_
     report = parse(ReportSource("x", {"x.sql": text}, "x.sql"))
     assert [block.name for block in report.queries] == ["x", "choices-city"]
     assert "enum" not in schema_of(report.params)["properties"]["city"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("12 hours", 43_200), ("1 day", 86_400), ("90 days", 7_776_000), ("7 years", 220_752_000)]
+)
+def test_how_long_files_are_kept_is_read(text: str, seconds: int) -> None:
+    source = f"-- /// report\n-- retain = '{text}'\n-- ///\nselect 1 as n\n"
+    assert parse(ReportSource("x", {"x.sql": source}, "x.sql")).retain_s == seconds
+
+
+@pytest.mark.parametrize("text", ["90", "0 days", "forever", "-1 day"])
+def test_a_time_that_is_none_is_told(text: str) -> None:
+    source = f"-- /// report\n-- retain = '{text}'\n-- ///\nselect 1 as n\n"
+    with pytest.raises(ReportError, match=r'x\.sql:2: retain: .* is not a length of time, such as "90 days"'):
+        parse(ReportSource("x", {"x.sql": source}, "x.sql"))
