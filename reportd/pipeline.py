@@ -133,7 +133,7 @@ async def _deliveries(job: Job, report: Report, dataset: Dataset, parts: Parts) 
         return ()
     resolved = job.params_resolved or {}
     values = targets.values(job, report.params, resolved=resolved, timezone=dataset.timezone)
-    return targets.deliveries(wanted, channels=parts.channels, values=values, path=report.source.path)
+    return targets.deliveries(wanted, channels=parts.channels, values=values, path=report.source.front)
 
 
 async def _worth_sending(job: Job, report: Report, dataset: Dataset, parts: Parts) -> bool:
@@ -150,7 +150,7 @@ async def _worth_sending(job: Job, report: Report, dataset: Dataset, parts: Part
         given = {asked: _answer(asked, dataset, changed=changed) for asked in condition.asks}
         return condition.holds(given.__getitem__)
     except ValueError as error:
-        raise fault(report.source.path, f"deliver.when: {error}", line=report.deliver.line) from None
+        raise fault(report.source.front, f"deliver.when: {error}", line=report.deliver.line) from None
 
 
 def _answer(asked: Asked, dataset: Dataset, *, changed: bool) -> Operand:

@@ -54,7 +54,7 @@ async def divide(job: Job, report: Report, parts: Parts, progress: Progress) -> 
     for name in burst.params:
         if name not in names:
             message = f'burst: the query has no column "{name}" for the param of this name{nearest(name, names)}'
-            raise fault(report.source.path, message, line=burst.line)
+            raise fault(report.source.front, message, line=burst.line)
     given = {name: value for name, value in params.as_json().items() if value is not None}
     rows = (dict(zip(names, row, strict=True)) for row in read(dataset.path(burst.block.name)))
     return Divided(tuple(_children(job, report, burst, given, rows)))

@@ -42,7 +42,7 @@ class ReportKind:
         # A target that can't be filled in fails the job now, not after all the work.
         wanted = job.deliver or (self._report.deliver.to if self._report.deliver else ())
         values = targets.values(job, self._report.params, resolved=resolved.as_json(), timezone=timezone)
-        targets.deliveries(wanted, channels=self._parts.channels, values=values, path=self._report.source.path)
+        targets.deliveries(wanted, channels=self._parts.channels, values=values, path=self._report.source.front)
         return resolved.as_json()
 
     async def run(self, job: Job, progress: Progress) -> Completed | Divided:

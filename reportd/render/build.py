@@ -151,7 +151,7 @@ def _check_names(report: Report, dataset: Dataset) -> None:
     for name, wish in report.columns.items():
         if name not in names:
             message = f'columns.{name}: no query has a column "{name}"{nearest(name, names)}'
-            raise fault(report.source.path, message, line=wish.line)
+            raise fault(report.source.front, message, line=wish.line)
 
 
 def _check_look(block: Block, column: SpoolColumn, wish: ColumnLook) -> None:

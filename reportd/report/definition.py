@@ -26,6 +26,11 @@ class ReportSource:
     path: str
 
     @property
+    def front(self) -> str:
+        """The path of the file that has the front matter, for messages about it."""
+        return f"{self.path}/report.toml" if "report.toml" in self.files else self.path
+
+    @property
     def sha256(self) -> str:
         """Hex digest over names and contents; it names this version of the report."""
         digest = hashlib.sha256()

@@ -53,7 +53,7 @@ def check(report: Report, channels: Collection[str]) -> None:
     known = None if report.burst else (*GIVEN, *_public(report.params))
     for target in declared(report):
         if wrong := problem(target.text, channels=channels, placeholders=known):
-            raise fault(report.source.path, f"deliver: {wrong}", line=target.line or None)
+            raise fault(report.source.front, f"deliver: {wrong}", line=target.line or None)
 
 
 def problem(target: str, *, channels: Collection[str], placeholders: Collection[str] | None) -> str | None:

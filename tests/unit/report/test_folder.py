@@ -39,6 +39,11 @@ def test_blocks_come_in_the_order_of_the_files_names_and_front_matter_from_the_t
     assert report.code is None
 
 
+def test_a_fault_that_is_found_later_is_told_with_the_toml_too() -> None:
+    assert folder(report_toml="", a_sql="select 1").source.front == "reports/sales/report.toml"
+    assert ReportSource("sales", {"sales.sql": "select 1"}, "reports/sales.sql").front == "reports/sales.sql"
+
+
 def test_unnamed_blocks_of_several_files_get_different_names() -> None:
     report = folder(report_toml="", a_sql="-- @kpi\nselect 1", b_sql="-- @kpi\nselect 2")
     assert [block.name for block in report.blocks] == ["kpi1", "kpi1-2"]
