@@ -112,6 +112,24 @@ def retry(*, ids: tuple[int, ...], as_json: bool, dsn: str | None, config_path: 
     _each(ids, db_jobs.retry, dsn, config_path, as_json=as_json, said={})
 
 
+@jobs.command()
+@click.argument("deliveries", type=int, nargs=-1, required=True)
+@json_option
+@database_options
+def resend(*, deliveries: tuple[int, ...], as_json: bool, dsn: str | None, config_path: Path | None) -> None:
+    """Deliver files once more, without making them again; DELIVERIES are the ids that `jobs show` lists."""
+
+    async def done(connection: Connection) -> list[tuple[int, int]]:
+        return [(id, await db_deliveries.resend(connection, id)) for id in deliveries]
+
+    ordered = asked(dsn, config_path, done)
+    if as_json:
+        emit_json([{"id": id, "job": job} for id, job in ordered])
+    else:
+        for id, job in ordered:
+            click.echo(f"{id} goes out again by job {job}")
+
+
 def _each(
     ids: Sequence[int],
     call: Callable[[Connection, int], Awaitable[str]],

@@ -254,3 +254,27 @@ async def test_help_lists_every_command_and_exit_status(tmp_path: Path) -> None:
 async def test_version_is_printed(tmp_path: Path) -> None:
     assert (await reportd("version", home=tmp_path)).out.startswith("reportd ")
     assert set((await reportd("version", "--json", home=tmp_path)).json) == {"version", "python"}
+
+
+async def test_jobs_show_has_the_ledger_and_resend_orders_a_delivery_again(
+    dsn: str, connection: Connection, kind: str, tmp_path: Path
+) -> None:
+    job = await connection.fetchval("select reportd.enqueue($1)", kind)
+    await connection.execute(
+        "insert into reportd.deliveries (job_id, channel, target, status, tries, error)"
+        " values ($1, 'file', 'sales/', 'failed', 4, '{\"message\": \"no room left\"}')",
+        job,
+    )
+    shown = await reportd("jobs", "show", str(job), home=tmp_path, dsn=dsn)
+    assert all(word in shown.out for word in ("deliveries", "file:sales/", "failed", "no room left"))
+    (entry,) = (await reportd("jobs", "show", str(job), "--json", home=tmp_path, dsn=dsn)).json["deliveries"]
+    again = await reportd("jobs", "resend", str(entry["id"]), "--json", home=tmp_path, dsn=dsn)
+    row = await connection.fetchrow(
+        "select kind, params, parent_id from reportd.jobs where id = $1", again.json[0]["job"]
+    )
+    assert row is not None
+    assert (row["kind"], json.loads(row["params"]), row["parent_id"]) == ("deliver", {"delivery_id": entry["id"]}, job)
+    assert await connection.fetchval("select status from reportd.deliveries") == "pending"
+    unknown = await reportd("jobs", "resend", "999", home=tmp_path, dsn=dsn)
+    assert unknown.status != 0
+    assert "there is no delivery 999" in unknown.err
