@@ -17,6 +17,8 @@ from reportd.config import Config, load
 from reportd.db import embedded
 from reportd.db.embedded import EmbeddedPostgres
 from reportd.errors import DatabaseUnavailable
+from reportd.queue.worker import Shutdown
+from reportd.supervisor import Supervisor
 
 _END_LIMIT_S = 2.0
 
@@ -83,8 +85,10 @@ def run(
 
 
 async def _run(config: Config, *, watch: bool) -> None:
-    async with _database(config) as dsn:
-        await daemon.serve(config, dsn=dsn, watch=watch)
+    supervisor = Supervisor.from_environment()
+    shutdown = Shutdown(asyncio.Event(), asyncio.Event())
+    async with supervisor.watching(stop=shutdown.stop), _database(config) as dsn:
+        await daemon.serve(config, dsn=dsn, ready=supervisor.ready, shutdown=shutdown, watch=watch)
 
 
 @asynccontextmanager
