@@ -105,14 +105,13 @@ class TaskKind:
         """Call the task's function."""
         progress.step = RUNNING
         link = _Row(self._pool, job, progress, keeps=None if self.brief else self._kept)
-        bound = log.bind(job=job.id, kind=job.kind, attempt=job.attempt)
         if self._isolated:
-            value = await self._in_process(job, progress, link, bound)
+            value = await self._in_process(job, progress, link)
         else:
             task = self._loaded.task
             params = call.parameters(task, job.params)
             services = await self._services.get(self._loaded.services) if self._loaded.services else {}
-            value = await call.perform(task, params, TaskContext(job, link=link, log=bound), services)
+            value = await call.perform(task, params, TaskContext(job, link=link), services)
         return _NOTHING if value is None else Completed(result=value)
 
     async def discard(self, artifacts: tuple[Artifact, ...]) -> None:
@@ -125,8 +124,9 @@ class TaskKind:
             async with session(self._pool) as conn:
                 await checkpoints.forget(conn, job=job.id)
 
-    async def _in_process(self, job: Job, progress: Progress, link: _Row, bound: Any) -> Any:
+    async def _in_process(self, job: Job, progress: Progress, link: _Row) -> Any:
         task, limits = self._loaded.task, self._processes.limits
+        bound = log.bind(job=job.id, kind=job.kind, attempt=job.attempt)
         request = {
             "task": task.name,
             "job": _JOB.dump_python(job, mode="json"),

@@ -91,11 +91,10 @@ class Child:
         job = _JOB.validate_python(request["job"])
         confine.hold(memory_bytes=request["memory_mb"] << 20, cpu_s=request["cpu_s"])
         before_s = _cpu_s()
-        log = structlog.get_logger()
         try:
             params = call.parameters(loaded.task, job.params)
             services = await self._services.get(loaded.services)
-            value = await call.perform(loaded.task, params, TaskContext(job, link=self, log=log), services)
+            value = await call.perform(loaded.task, params, TaskContext(job, link=self), services)
             answer: dict[str, Any] = {"done": value}
         except ReportdError as error:
             confine.lift_memory_limit()

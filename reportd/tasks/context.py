@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
+import structlog
 from structlog.typing import FilteringBoundLogger
 
 from reportd.job import Job
@@ -27,14 +28,22 @@ class Link(Protocol):
 
 
 class TaskContext:
-    """Given to an async task. `job` is the claimed row; `log` a structlog logger that has the job in each line."""
+    """Given to an async task; `job` is the claimed row."""
 
-    def __init__(self, job: Job, *, link: Link, log: FilteringBoundLogger) -> None:
+    def __init__(self, job: Job, *, link: Link) -> None:
         self.job = job
-        self.log = log
         self.cancelled = asyncio.Event()
         """Set when the attempt must end (cancelled, out of time, fenced); the task is cancelled at the same moment."""
         self._link = link
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """A structlog logger that has the job in each line."""
+        # Made when asked for: most brief tasks say nothing, and this would be a third of what one costs.
+        logger: FilteringBoundLogger = structlog.get_logger().bind(
+            job=self.job.id, kind=self.job.kind, attempt=self.job.attempt
+        )
+        return logger
 
     def progress(self, percent: float, message: str | None = None) -> None:
         """Say how far it is, 0 to 100, and in words. Cheap; the row follows once a second, with an ETA."""
@@ -62,9 +71,13 @@ class SyncTaskContext:
 
     def __init__(self, context: TaskContext, *, loop: asyncio.AbstractEventLoop) -> None:
         self.job = context.job
-        self.log = context.log
         self._context = context
         self._loop = loop
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """As `TaskContext.log`."""
+        return self._context.log
 
     @property
     def cancelled(self) -> bool:

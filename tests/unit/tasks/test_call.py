@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import structlog
 from pydantic import BaseModel, field_validator
 
 from reportd import Job, SyncTaskContext, TaskContext, service, task
@@ -46,7 +45,7 @@ def context(link: Link | None = None) -> TaskContext:
         id=7, kind="it", queue="default", priority=0, run_at=NOW, created_at=NOW, attempt=1, failures=0, crashes=0,
         max_attempts=4, timeout_s=60, params={},
     )  # fmt: skip
-    return TaskContext(job, link=link or Link(), log=structlog.get_logger())
+    return TaskContext(job, link=link or Link())
 
 
 class Wrong(BaseException):
