@@ -26,12 +26,15 @@ class Fallback:
         self._fonts: dict[Any, Any] = {}
         self._stream = Stream(self._fonts, (0, 0, 1, 1), {}, {}, None, {}, None)
 
-    def lines(self, text: str, style: Any, room: float | None) -> Iterator[tuple[str, float]]:
-        """`text` in lines of at most `room` px (all on one without): the operators that show each, and its width."""
+    def lines(self, text: str, style: Any, room: float | None) -> Iterator[tuple[str, float, float, float]]:
+        """`text` in lines of at most `room` px (all on one without).
+
+        Of each: the operators that show it, its width, its height and the baseline below its top.
+        """
         rest = text
         while rest:
-            layout, _, resume, width, _, _ = split_first_line(rest, style, None, room, 0)
-            yield self._shown(layout, style), width
+            layout, _, resume, width, height, baseline = split_first_line(rest, style, None, room, 0)
+            yield self._shown(layout, style), width, height, baseline
             if resume is None:
                 return
             rest = rest.encode()[resume:].decode().lstrip(" ")

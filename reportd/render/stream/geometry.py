@@ -68,11 +68,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A line of one kind: its height with one line of text, the baseline below its top, a slot per column."""
+    """A line of one kind: its height with one line of text, the baseline below its top, a slot per column.
+
+    `leading` is the height of a line of text, `ascent` the part of it above the baseline.
+    """
 
     height: float
     baseline: float
     leading: float
+    ascent: float
     slots: tuple[Slot, ...]
     rules: tuple[Rule, ...]
 
@@ -161,10 +165,11 @@ def _shape(row: Any) -> Shape:
             )
         )
     first = next(box for box in _walk(row) if type(box).__name__ == "TextBox")
-    leading = next(box for box in _walk(row) if type(box).__name__ == "LineBox").height
+    line = next(box for box in _walk(row) if type(box).__name__ == "LineBox")
+    ascent = first.position_y + first.baseline - line.position_y
     baseline = first.position_y + first.baseline - row.position_y
     rules = tuple(_below(rule, row) for rule in _rules(row))
-    return Shape(row.height, baseline, leading, tuple(slots), rules)
+    return Shape(row.height, baseline, line.height, ascent, tuple(slots), rules)
 
 
 def _first_type(row: Any) -> Type:

@@ -11,14 +11,18 @@ from reportd.render.fonts import REGULAR, SEMIBOLD, faces
 from reportd.render.layout import picked
 from reportd.render.stream.face import Face, Shown
 from reportd.render.stream.fallback import Fallback
-from reportd.render.stream.geometry import Geometry, Slot, Text, Type
+from reportd.render.stream.geometry import Geometry, Shape, Slot, Text, Type
 from reportd.render.stream.objects import Objects
 from reportd.render.view import Grid, Line, LineKind
 from reportd.render.wrapping import clamp
 
-Piece = tuple[str, str]
-"""A line of a cell's text: the operators that show it, up to and from where its baseline's y is to stand."""
+Piece = tuple[str, str, float]
+"""A line of a cell's text: the operators that show it, up to and from where its baseline's y is to stand; and by how
+much it is higher than a line in our font."""
 Cell = tuple[Piece, ...]
+
+Tall = tuple[str, float, float]
+"""Operators, width, and by how much the line is higher than one in our font."""
 
 _CACHE_MAX = 5_000
 _SUMS: tuple[LineKind, ...] = ("subtotal", "total")
@@ -48,6 +52,7 @@ class Typesetter:
         }
         self._known = {bold: frozenset().union(*(face.knows for face in some)) for bold, some in self._faces.items()}
         self._fallback = Fallback()
+        self.tall = False
 
     def font(self, type: Type) -> str:
         """The operator that chooses the font of `type`."""
@@ -64,8 +69,8 @@ class Typesetter:
                 return f"[{shown}]TJ", width
             if self.knows(text, type):
                 return self._mixed(text, type)
-            (line,) = self.wrapped(text, type, None)
-            return line
+            ((operators, width, _),) = self.wrapped(text, type, None)
+            return operators, width
 
         return show
 
@@ -73,10 +78,18 @@ class Typesetter:
         """Whether our font has every character of `text`."""
         return self._known[type.bold].issuperset(text)
 
-    def wrapped(self, text: str, type: Type, room: float | None) -> list[Shown]:
-        """`text` in lines of at most `room` px, set by Pango."""
+    def wrapped(self, text: str, type: Type, room: float | None, *, shape: Shape | None = None) -> list[Tall]:
+        """`text` in lines of at most `room` px, set by Pango; its fonts may need more height than a `shape`'s lines."""
         font = self.font(type)
-        return [(f"{shown} {font}", width) for shown, width in self._fallback.lines(text, type.style, room)]
+        lines: list[Tall] = []
+        down = 0.0
+        for shown, width, height, baseline in self._fallback.lines(text, type.style, room):
+            change = baseline + (shape.leading - height) / 2 - shape.ascent if shape else 0.0
+            down += max(0.0, change)
+            lines.append((f"0 {-down:.3f} Td {shown} {font}", width, abs(change)))
+            down += max(0.0, -change)
+        self.tall = self.tall or down > 0
+        return lines
 
     def at(self, text: Text) -> str:
         """The operators that show `text` in its place, font and colour chosen."""
@@ -126,8 +139,13 @@ class Setting:
         self._setters = [column.set for column in self._row]
         self._links = self._columns(geometry.link)
         self._marked = {mark: self._columns(type) for mark, type in geometry.marks.items()}
-        self._sums = {kind: [_Column(slot, typesetter, wraps=False) for slot in shapes[kind].slots] for kind in _SUMS}
-        self._wide = {kind: _Column(shapes[kind].slots[0], typesetter, wraps=True, cut=False) for kind in _WIDE}
+        self._sums = {
+            kind: [_Column(slot, shapes[kind], typesetter, wraps=False) for slot in shapes[kind].slots]
+            for kind in _SUMS
+        }
+        self._wide = {
+            kind: _Column(shapes[kind].slots[0], shapes[kind], typesetter, wraps=True, cut=False) for kind in _WIDE
+        }
 
     def set(self, line: Line) -> SetLine:
         """`line`, of the whole table, as it stands in this part of it."""
@@ -154,7 +172,11 @@ class Setting:
                 cells = self._sum(line)
         shape = self._geometry.shapes[line.kind]
         count = max(map(len, cells)) or 1
-        return SetLine(line, shape.height + (count - 1) * shape.leading, count, cells)
+        height = shape.height + (count - 1) * shape.leading
+        if self._typesetter.tall:
+            tallest = max(sum(shape.leading + more for *_, more in cell) for cell in cells)
+            height = max(height, shape.height - shape.leading + tallest)
+        return SetLine(line, height, count, cells)
 
     def begun(self, lines: Iterable[Line]) -> tuple[Line, ...]:
         """`lines` for WeasyPrint to set just as `set` does: this part's columns, long texts cut."""
@@ -174,10 +196,10 @@ class Setting:
         return replace(line, cells=tuple(cells))
 
     def _columns(self, type: Type | None) -> list[_Column]:
-        slots = self._geometry.shapes["row"].slots
+        shape = self._geometry.shapes["row"]
         return [
-            _Column(slot, self._typesetter, wraps=head.wraps, type=type)
-            for slot, head in zip(slots, self._heads, strict=True)
+            _Column(slot, shape, self._typesetter, wraps=head.wraps, type=type)
+            for slot, head in zip(shape.slots, self._heads, strict=True)
         ]
 
     def _sum(self, line: Line) -> list[Cell]:
@@ -195,11 +217,18 @@ class _Column:
     """Sets the texts of one column, each text once as long as it is remembered."""
 
     def __init__(
-        self, slot: Slot, typesetter: Typesetter, *, wraps: bool, cut: bool = True, type: Type | None = None
+        self,
+        slot: Slot,
+        shape: Shape,
+        typesetter: Typesetter,
+        *,
+        wraps: bool,
+        cut: bool = True,
+        type: Type | None = None,
     ) -> None:
         kind = slot.type if type is None else type
         self._slot, self._type, self._wraps, self._cut = slot, kind, wraps, cut
-        self._typesetter = typesetter
+        self._shape, self._typesetter = shape, typesetter
         self._show = typesetter.shower(kind)
         # What differs from the type of all rows is chosen for this text, and undone.
         self._chosen = (
@@ -223,10 +252,27 @@ class _Column:
             return ()
         before, after = self._chosen
         slot, end = self._slot, last.end
+        if not self._typesetter.knows(text, self._type):
+            return self._elsewhere(text, last)
         shown = self._lines(text) if self._wraps else (self._show(text),)
         if slot.align_right:
-            return tuple([(f"{before}1 0 0 -1 {end - width:.3f} ", f" Tm {ops}{after}") for ops, width in shown])
-        return tuple([(f"{before}1 0 0 -1 {slot.x:.3f} ", f" Tm {ops}{after}") for ops, _ in shown])
+            return tuple([(f"{before}1 0 0 -1 {end - width:.3f} ", f" Tm {ops}{after}", 0.0) for ops, width in shown])
+        return tuple([(f"{before}1 0 0 -1 {slot.x:.3f} ", f" Tm {ops}{after}", 0.0) for ops, _ in shown])
+
+    def _elsewhere(self, text: str, last: _Column) -> Cell:
+        """A text that other fonts are needed for."""
+        before, after = self._chosen
+        if self._wraps and self._cut:
+            text = self.clamped(text)
+        room = self._slot.width if self._wraps else None
+        return tuple(
+            (
+                f"{before}1 0 0 -1 {last.end - width if self._slot.align_right else self._slot.x:.3f} ",
+                f" Tm {operators}{after}",
+                more,
+            )
+            for operators, width, more in self._typesetter.wrapped(text, self._type, room, shape=self._shape)
+        )
 
     def clamped(self, text: str) -> str:
         """`text`, cut where it would take too many lines."""
@@ -234,15 +280,11 @@ class _Column:
 
     def _lines(self, text: str) -> list[tuple[str, float]]:
         room = self._slot.width
-        known = self._typesetter.knows(text, self._type)
-        if known:
-            whole = self._show(text)
-            if whole[1] <= room * _SLACK:
-                return [whole]
+        whole = self._show(text)
+        if whole[1] <= room * _SLACK:
+            return [whole]
         if self._cut:
             text = self.clamped(text)
-        if not known:
-            return self._typesetter.wrapped(text, self._type, room)
         return [self._show(line) for line in _broken(text, room, lambda piece: self._show(piece)[1])]
 
 

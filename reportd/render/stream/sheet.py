@@ -127,7 +127,7 @@ class Sheets:
                 struck += [f"<</S/TD{above}/K {m}>>" for m in range(mark + 1, after)]
                 texts += [
                     f"/TD<</MCID {m}>>BDC {start}{high}{end} EMC"
-                    for m, ((start, end),) in zip(range(mark, after), line.cells, strict=True)
+                    for m, ((start, end, _),) in zip(range(mark, after), line.cells, strict=True)
                 ]
                 tags += range(row + 1, number)
                 mark = after
@@ -183,7 +183,10 @@ class Sheets:
                 else:
                     struck.append(f"<</S/{tag}{above}/K {mark}{extra}>>")
                 down = y + shape.baseline
-                shown = [f"{start}{down + number * shape.leading:.3f}{end}" for number, (start, end) in enumerate(cell)]
+                shown = []
+                for start, end, _ in cell:
+                    shown.append(f"{start}{down:.3f}{end}")
+                    down += shape.leading
                 texts.append(f"/{'Link' if target else tag}<</MCID {mark}>>BDC {' '.join(shown)} EMC")
                 tags.append(owner)
                 mark += 1
@@ -217,7 +220,7 @@ class Sheets:
     def _rules(self, line: SetLine) -> str:
         """The name of the drawing of what is below and between the texts of `line`."""
         odd = line.line.odd and self._grid.striped
-        key = (line.line.kind, odd, line.lines, line.line.span)
+        key = (line.line.kind, odd, line.height, line.line.span)
         if key in self._drawings:
             return self._drawings[key][0]
         shape = self._geometry.shapes[line.line.kind]

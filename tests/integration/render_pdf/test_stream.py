@@ -199,8 +199,7 @@ def test_too_many_columns_go_into_parts_that_each_have_all_rows(tmp_path: Path) 
 
 @pytest.mark.parametrize("block", [PLAIN, GROUPED], ids=["plain", "grouped"])
 def test_no_pixel_tells_a_streamed_page_from_one_of_weasyprint(block: Given, tmp_path: Path) -> None:
-    rows = block.rows[:250] if block is PLAIN else [("Graz" if c == "שלום" else c for c in r) for r in block.rows[:160]]
-    five = replace(block, rows=[tuple(row) for row in rows])
+    five = replace(block, rows=block.rows[: 225 if block is PLAIN else 150])
     made = document(tmp_path, five, confidentiality="Internal")
     streamed, whole = tmp_path / "streamed.pdf", tmp_path / "whole.pdf"
     _streamed(made, streamed)
