@@ -79,8 +79,12 @@ async def daemon(
     environment: Mapping[str, str] | None = None,
     wait: bool = True,
     arguments: Sequence[str] = (),
+    within: Sequence[str] = (),
 ) -> AsyncIterator[Daemon]:
-    """A daemon that claims jobs; ended by SIGKILL if the test has not ended it itself."""
+    """A daemon that claims jobs; ended by SIGKILL if the test has not ended it itself.
+
+    `within` is a command that becomes the one after it, such as `nsenter`.
+    """
     settings = {
         "REPORTD_DSN": dsn,
         "REPORTD_STORAGE__STATE_DIR": str(state),
@@ -93,6 +97,7 @@ async def daemon(
     }
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
+        *within,
         Path(sys.executable).with_name("reportd"),
         "run",
         *arguments,
