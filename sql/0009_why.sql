@@ -67,6 +67,9 @@ begin
     end if;
   elsif job.outcome is not null then
     message := format('%s at %s', job.status, job.finished_at) || coalesce(': ' || (job.error ->> 'message'), '');
+  elsif job.status = 'blocked' and job.step = 'waiting-for-children' then
+    waits_for := 'children';
+    message := 'waiting for its children' || coalesce(': ' || job.message, '');
   elsif job.status = 'blocked' then
     others := array(select w.on_job from reportd.waits w where w.job = job.id order by w.on_job limit 10000);
     if others = '{}' then
@@ -130,6 +133,6 @@ begin
   ));
 end $$;
 comment on function reportd.why(bigint) is
-  'Why a job is where it is: status, waits_for (dependency, pause, run_at, worker, rate, limit, turn, rescue), on_jobs, position (counted up to 10,000), eta (at the rate of the last 5 minutes), horizon_pid and a sentence.';
+  'Why a job is where it is: status, waits_for (dependency, children, pause, run_at, worker, rate, limit, turn, rescue), on_jobs, position (counted up to 10,000), eta (at the rate of the last 5 minutes), horizon_pid and a sentence.';
 
 revoke execute on function reportd.held_back(text, text, text), reportd.why(bigint) from public;

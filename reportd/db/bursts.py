@@ -46,7 +46,7 @@ async def abandon(conn: Connection) -> int:
 
 async def gather(conn: Connection) -> list[Mapping[str, Any]]:
     """Write down how far each burst is; `id` and `result` of the parents that are completed now."""
-    return [dict(row) for row in await QUERIES["gather"].rows(conn)]
+    return [{"id": row["id"], "result": row["result"]} for row in await QUERIES["gather"].rows(conn)]
 
 
 def _row(child: Child) -> dict[str, Any]:

@@ -81,4 +81,6 @@ closed as (
 tallied as (
   insert into reportd.tallies (queue, outcome, jobs) select queue, 'completed', count(*) from done group by queue
 )
-select id, result from done;
+select done.id, done.result,
+  case when exists (select from reportd.waits where on_job = done.id) then reportd.unblock(array[done.id]) end
+from done;

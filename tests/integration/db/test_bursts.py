@@ -95,6 +95,16 @@ async def test_a_burst_without_rows_is_completed_at_once(conn: Connection, worke
     assert (done["id"], done["result"]["children"]) == (job.id, 0)
 
 
+async def test_who_waits_for_a_parent_goes_on_with_its_end(conn: Connection, worker: int) -> None:
+    job = await divided(conn, worker)
+    waiting = await conn.fetchval(
+        "insert into reportd.jobs (kind, depends_on) values ('noop', $1) returning id", [job.id]
+    )
+    assert (await jobs.get(conn, waiting))["status"] == "blocked"
+    await bursts.gather(conn)
+    assert (await jobs.get(conn, waiting))["status"] == "pending"
+
+
 async def test_children_of_a_cancelled_parent_are_cancelled(conn: Connection, worker: int) -> None:
     job = await divided(conn, worker, *CHILDREN)
     (running,) = await take(conn, worker, demand=1)
