@@ -405,11 +405,18 @@ begin
       schema = 'reportd', table = 'jobs', column = split_part(wrong[1], '.', 1);
   end if;
 
-  new.tenant := nullif(new.tenant, '');
-  new.depends_on := nullif(new.depends_on, '{}');
-  new.ready := new.depends_on is null or (new.depends_until = 'completed' and not exists (
-    select from unnest(new.depends_on) d join reportd.jobs j on j.id = d where j.outcome is distinct from 'completed'
-  ));
+  new.ready := true;
+  -- Under an IF: a subquery that every job ran would cost half as much as its whole INSERT.
+  if new.tenant = '' then
+    new.tenant := null;
+  end if;
+  if new.depends_on = '{}' then
+    new.depends_on := null;
+  elsif new.depends_on is not null then
+    new.ready := new.depends_until = 'completed' and not exists (
+      select from unnest(new.depends_on) d join reportd.jobs j on j.id = d where j.outcome is distinct from 'completed'
+    );
+  end if;
   new.active_key := new.unique_key;
   -- A claim looks onward from where the last one stopped, up to a time before which every transaction has ended. That
   -- holds only if a transaction has its id before it reads the clock.
