@@ -46,6 +46,7 @@ async def _examine(dsn: str | None, config_path: Path | None) -> list[Finding]:
     storage = config.storage
     places = {"state": storage.state_dir, "artifacts": storage.artifacts_dir, "spool": storage.spool_dir}
     findings += host_probes.storage(places)
+    findings.append(host_probes.unit())
     findings.append(host_probes.embedded_postgres())
     return findings
 

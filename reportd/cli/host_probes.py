@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ from reportd.render.pango import fonts_line
 from reportd.render.scripts import SAMPLES, is_east_asian
 
 _FONT = "fontpkg_source_sans_3"
+_UNITS = (Path("/etc/systemd/system"), Path("/usr/local/lib/systemd/system"), Path("/usr/lib/systemd/system"))
 _FREE_LOW = 2_000_000_000
 _FREE_MIN = 200_000_000
 
@@ -74,6 +76,22 @@ def storage(directories: Mapping[str, Path]) -> Iterator[Finding]:
             yield warning(purpose, said, "make room before it runs out")
         else:
             yield ok(purpose, said)
+
+
+def unit(*, systemd: Path = Path("/run/systemd/system"), places: Sequence[Path] = _UNITS) -> Finding:
+    """Who starts the daemon again when it ends; `systemd` is there where systemd runs, `places` hold its units."""
+    if not systemd.is_dir():
+        return ok("unit", "no systemd here; a container or supervisor must start the daemon again when it ends")
+    for place in places:
+        if (file := place / "reportd.service").is_file():
+            said = file.read_text(encoding="utf-8", errors="replace")
+            if not re.search(r"^Type=notify", said, re.MULTILINE):
+                remedy = "Type=notify and WatchdogSec=30s let systemd see when it is ready and when it hangs"
+                return warning("unit", f"{file} does not wait for the daemon's word", remedy)
+            return ok("unit", str(file))
+    return warning(
+        "unit", "no reportd.service is installed", "systemd/reportd.service is one: see README, Under systemd"
+    )
 
 
 def embedded_postgres() -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -46,6 +46,7 @@ async def source(dsn: str, *, same: bool) -> AsyncIterator[Finding]:
         async with client(dsn, application_name="reportd doctor") as connection:
             facts = await server.facts(connection)
             writable = await server.writable_tables(connection, limit_rows=4)
+            others = await server.memberships(connection, limit_rows=4)
     except ReportdError as error:
         yield fault("report source", error.message, str(error.detail.get("hint") or "correct database.report_dsn"))
         return
@@ -53,14 +54,22 @@ async def source(dsn: str, *, same: bool) -> AsyncIterator[Finding]:
     if facts.is_superuser:
         said += ", a superuser"
     elif writable:
-        said += f", which may change {', '.join(writable[:3])}{' …' if len(writable) > 3 else ''}"
+        said += f", which may change {_few(writable)}"
+    elif others:
+        said += f", which may become {_few(others)}"
     else:
-        yield ok("report source", f"{said}, which may change no table")
+        yield ok("report source", f"{said}, which may change no table and become no other role")
         return
     what = "set database.report_dsn to" if same else "use"
     yield warning(
-        "report source", said, f"{what} a login role with nothing but SELECT; queries run read-only either way"
+        "report source",
+        said,
+        f"{what} a login role with nothing but SELECT: reportd grants prints the SQL; queries run read-only either way",
     )
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
 
 
 def _version(facts: Facts) -> Finding:

@@ -53,6 +53,11 @@ async def writable_tables(conn: Connection, *, limit_rows: int) -> Sequence[str]
     return [row["name"] for row in await _QUERIES["writable_tables"].rows(conn, limit_rows=limit_rows)]
 
 
+async def memberships(conn: Connection, *, limit_rows: int) -> Sequence[str]:
+    """The first few of the other roles that this one may become."""
+    return [row["name"] for row in await _QUERIES["memberships"].rows(conn, limit_rows=limit_rows)]
+
+
 async def oldest_snapshot(conn: Connection) -> Snapshot | None:
     """Who keeps Postgres from removing dead rows; None if nobody does."""
     row = await _QUERIES["oldest_snapshot"].row(conn)

@@ -31,6 +31,14 @@ where c.relkind in ('r', 'p') and n.nspname not in ('reportd', 'pg_catalog', 'in
 order by n.nspname, c.relname
 limit :limit_rows;
 
+-- name: memberships(limit_rows)
+-- Other roles that this one may become by SET ROLE, the first few by name.
+select rolname::text as name
+from pg_catalog.pg_roles
+where rolname <> current_user and pg_has_role(oid, 'member')
+order by rolname
+limit :limit_rows;
+
 -- name: oldest_snapshot()
 -- Who holds the oldest snapshot: while it is open, Postgres keeps every dead row version of the queue.
 select pid, application_name, extract(epoch from clock_timestamp() - xact_start)::double precision as seconds

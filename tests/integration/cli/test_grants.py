@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import asyncpg
 import pytest
 
+from reportd.cli import server_probes
 from tests.integration.cli.commands import reportd
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -159,3 +161,20 @@ async def test_without_the_schema_the_script_says_what_comes_first(empty_dsn: st
     with pytest.raises(asyncpg.RaiseError, match="there is no schema reportd yet"):
         await connection.execute(said.out)
     await connection.close()
+
+
+async def test_doctor_is_content_with_the_report_role_until_it_may_become_another(roles: Roles) -> None:
+    dsn = roles.dsn.replace("//postgres@", f"//{quote(roles.prefix)}_report@")
+    if dsn == roles.dsn:
+        pytest.skip("the test server is not one of ours: nobody can log in without a password")
+    (finding,) = [finding async for finding in server_probes.source(dsn, same=False)]
+    assert finding.state == "ok", finding
+    await roles.connection.execute(f'grant "{roles.prefix}_reader" to "{roles.prefix}_report"')
+    (finding,) = [finding async for finding in server_probes.source(dsn, same=False)]
+    assert finding.state == "warning"
+    assert f"which may become {roles.prefix}_reader" in finding.found
+    assert finding.remedy is not None
+    assert "reportd grants" in finding.remedy
+    await roles.connection.execute(f'grant insert on public.orders to "{roles.prefix}_report"')
+    (finding,) = [finding async for finding in server_probes.source(dsn, same=False)]
+    assert "which may change public.orders" in finding.found
