@@ -65,14 +65,16 @@ class _Storm:
     left: int
     ids: list[int] = field(default_factory=list)
     places: Counter[str] = field(default_factory=Counter)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # the daemons' keepers share the connection
 
     async def order(self) -> None:
         """Keep some jobs waiting, spread over the kills that are left."""
-        open_jobs = await self.connection.fetchval("select count(*) from reportd.jobs where finished_at is null")
-        due = max(self.reports - len(self.ids) - self.left * self.reports // self.kills, _AHEAD - open_jobs)
-        for _ in range(min(due, self.reports - len(self.ids))):
-            rows = f'{{"rows": {self.dice.randint(1, 40)}}}'
-            self.ids.append(int(await self.connection.fetchval(_ORDER, rows)))
+        async with self.lock:
+            waiting = await self.connection.fetchval("select count(*) from reportd.jobs where finished_at is null")
+            due = max(self.reports - len(self.ids) - self.left * self.reports // self.kills, _AHEAD - waiting)
+            for _ in range(min(due, self.reports - len(self.ids))):
+                rows = f'{{"rows": {self.dice.randint(1, 40)}}}'
+                self.ids.append(int(await self.connection.fetchval(_ORDER, rows)))
 
 
 async def campaign(dsn: str, work: Path, *, kills: int, reports: int, seed: int) -> dict[str, Any]:
@@ -123,7 +125,6 @@ _STEADY = {
 
 async def _slot(storm: _Storm, dsn: str, state: Path, sources: Path) -> None:
     """One daemon after the other, each killed, until no kill is left."""
-    one_at_a_time = asyncio.Lock()
     while storm.left > 0:
         storm.left -= 1
         place = storm.dice.choice(PLACES) if storm.dice.random() < 0.5 else None
@@ -131,8 +132,7 @@ async def _slot(storm: _Storm, dsn: str, state: Path, sources: Path) -> None:
             trap = Path(directory) / "trap"
             armed = {failpoints.ENVIRONMENT: f"{place}=kill:{trap}"} if place else {}
             async with daemon(dsn, state, sources, environment=_STEADY | armed) as running:
-                async with one_at_a_time:
-                    await storm.order()
+                await storm.order()
                 await asyncio.sleep(storm.dice.uniform(0, 0.3))
                 trap.touch()
                 storm.places[await _struck(running, place)] += 1

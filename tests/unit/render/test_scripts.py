@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from reportd.render.characters import characters_of, missing_note
+from reportd.render.csv import CSV
 from reportd.render.fonts import width_em
 from reportd.render.html import directed
+from reportd.render.json import JSON
 from reportd.render.pango import fonts_line
 from reportd.render.scripts import SAMPLES, is_east_asian, is_right_to_left, is_visible, scripts_of
+from reportd.render.task import RenderSettings
+from reportd.render.webpage import HTML
+from reportd.render.xlsx import XLSX
 from tests.spooled import Given, document
 
 
@@ -81,3 +89,21 @@ def test_every_distribution_has_a_line_for_fonts(tmp_path: Path) -> None:
 def test_the_samples_are_of_the_scripts_they_stand_for() -> None:
     assert {name for name, sample in SAMPLES.items() if is_east_asian(sample[0])} == {"Chinese", "Japanese", "Korean"}
     assert {name for name, sample in SAMPLES.items() if is_right_to_left(sample)} == {"Arabic", "Hebrew"}
+
+
+def test_names_of_every_script_come_out_right_in_the_other_formats(tmp_path: Path) -> None:
+    names = ["Étienne L’Hôte", "Десислава", "Παναγιώτης", *SAMPLES.values(), "𓀀"]
+    made = document(tmp_path, Given("table", {"name": "text", "score": "int8"}, [(name, "1") for name in names]))
+    files = {
+        format.format: Path(format.render(made, out=tmp_path, settings=RenderSettings())[0].path)
+        for format in (CSV(), JSON(), XLSX(), HTML())
+    }
+    with files["csv"].open(encoding="utf-8-sig", newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == names
+    [block] = json.loads(files["json"].read_text(encoding="utf-8"))["blocks"]
+    assert [row["name"] for row in block["rows"]] == names
+    sheet = openpyxl.load_workbook(files["xlsx"]).worksheets[1]
+    assert [sheet.cell(row, 1).value for row in range(2, 2 + len(names))] == names
+    page = files["html"].read_text(encoding="utf-8")
+    assert all(f">{name}<" in page for name in names)
+    assert '<bdi dir="rtl">محمد</bdi>' in page
