@@ -142,7 +142,7 @@ async def test_every_order_and_schedule_that_is_shown_is_taken(shop: Connection)
         json.dumps(params.schema_of(report.params)),
     )
     shown = [text for language, text in CODE if language == "sql" and "insert into reportd" in text]
-    assert len(shown) == 3
+    assert len(shown) == 4
     for text in shown:
         await shop.execute(text)
     orders = await shop.fetch("select params from reportd.jobs order by id")
