@@ -11,7 +11,8 @@ from reportd.db import jobs
 from reportd.db.pool import Pool, create_pool
 from reportd.db.queries import Connection
 from reportd.job import Job
-from reportd.queue.producer import Claiming, Producer, Share, Work
+from reportd.kinds.kind import Share
+from reportd.queue.producer import Claiming, Producer, Work
 from tests.conftest import Eventually
 from tests.integration.db.desk import fence, order
 
