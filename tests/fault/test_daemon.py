@@ -15,9 +15,10 @@ from tests.conftest import PostgresServer
 from tests.daemons import SMALL_REPORT, Daemon, check, daemon, until
 
 IN_CHILD = ("building", "generating")
-IN_DAEMON = tuple(name for name in failpoints.POINTS if name not in IN_CHILD)
+IN_DELIVERY = ("delivered",)  # see test_deliver.py
+IN_DAEMON = tuple(name for name in failpoints.POINTS if name not in (*IN_CHILD, *IN_DELIVERY))
 # A write that the kernel does not let go of ends with its process, not before; and a completed job has no way back.
-INTERRUPTIBLE = tuple(name for name in failpoints.POINTS if name not in ("storing", "completed"))
+INTERRUPTIBLE = tuple(name for name in failpoints.POINTS if name not in ("storing", "completed", *IN_DELIVERY))
 
 
 @pytest.fixture
