@@ -19,6 +19,7 @@ from reportd.render.html import html_of
 from reportd.render.layout import arrange
 from reportd.render.stream.survey import surveyed
 from reportd.render.view import Grid, view_of
+from reportd.report.definition import ColumnLook
 from reportd.report.document import Document
 from tests.integration.render_pdf.pages import Printed, printed
 from tests.spooled import Given, document
@@ -200,7 +201,8 @@ def test_too_many_columns_go_into_parts_that_each_have_all_rows(tmp_path: Path) 
 @pytest.mark.parametrize("block", [PLAIN, GROUPED], ids=["plain", "grouped"])
 def test_no_pixel_tells_a_streamed_page_from_one_of_weasyprint(block: Given, tmp_path: Path) -> None:
     five = replace(block, rows=block.rows[: 225 if block is PLAIN else 150])
-    made = document(tmp_path, five, confidentiality="Internal")
+    looks = {"amount": ColumnLook("amount", warn="< 20", good="> 60")}
+    made = document(tmp_path, five, confidentiality="Internal", columns=looks)
     streamed, whole = tmp_path / "streamed.pdf", tmp_path / "whole.pdf"
     _streamed(made, streamed)
     _whole(made, whole)
