@@ -29,6 +29,8 @@ from reportd.render.leaves import Leaves
 from reportd.render.script import Ask, Script
 from reportd.render.task import RenderTask
 from reportd.report import reader
+from reportd.report.definition import Code, Report
+from reportd.spool import Dataset
 
 Send = Callable[[Mapping[str, Any]], None]
 
@@ -63,18 +65,21 @@ def run(task: RenderTask, leaves: Leaves, send: Send, ask: Ask) -> None:
     report = reader.read(task.source)
     if task.locale is not None:
         report = replace(report, locale=task.locale)
-    dataset = spool.load(Path(task.directory))
-    # WeasyPrint, xlsxwriter and zip take the time of creation from here: same data, same bytes.
-    os.environ["SOURCE_DATE_EPOCH"] = str(int(dataset.as_of.timestamp()))
     frame = frame_of(report, settings=task.settings, title=task.title, job=task.job)
-    script = Script(report, report.code, dataset, scratch=Path(task.out) / TEMPORARY) if report.code else None
 
-    if script is not None and script.fetches:
+    fetched: Script | None = None
+    if report.code is not None and report.code.fetch:
         with _step(Step.FETCHING, send, steps_s):
-            script.fetch(frame, ask)
+            fetched = _script(report, report.code, _dataset(task), task)
+            fetched.fetch(frame, ask)
 
     with _step(Step.BUILDING, send, steps_s):
-        document = frame.document(sections(frame, dataset), dataset) if script is None else script.build(frame)
+        if report.code is None:
+            dataset = _dataset(task)
+            document = frame.document(sections(frame, dataset), dataset)
+        else:
+            script = fetched or _script(report, report.code, _dataset(task), task)
+            document = script.build(frame)
 
     with _step(Step.GENERATING, send, steps_s):
         for name in dict.fromkeys(task.formats):
@@ -85,6 +90,17 @@ def run(task: RenderTask, leaves: Leaves, send: Send, ask: Ask) -> None:
                 send({"file": asdict(file)})
 
     send({"done": {"steps_s": steps_s}})
+
+
+def _dataset(task: RenderTask) -> Dataset:
+    dataset = spool.load(Path(task.directory))
+    # WeasyPrint, xlsxwriter and zip take the time of creation from here: same data, same bytes.
+    os.environ["SOURCE_DATE_EPOCH"] = str(int(dataset.as_of.timestamp()))
+    return dataset
+
+
+def _script(report: Report, code: Code, dataset: Dataset, task: RenderTask) -> Script:
+    return Script(report, code, dataset, scratch=Path(task.out) / TEMPORARY)
 
 
 def _asked(message: Mapping[str, Any], connection: socket.socket, send: Send) -> Mapping[str, Any]:

@@ -62,11 +62,6 @@ class Script:
         with self._told("loading"):
             exec(compile(self._text, self._file, "exec"), vars(self._module))  # noqa: S102  what this child is for
 
-    @property
-    def fetches(self) -> bool:
-        """Whether the code asks for rows."""
-        return self._code.fetch
-
     def fetch(self, frame: Frame, ask: Ask) -> None:
         """Run `fetch`; what it returns joins the dataset. The daemon is told when nothing more will be asked."""
         context = _Context(self, ask, self._params, ResultSet(frame, self._dataset, scratch=self._scratch, place=""))
