@@ -6,7 +6,7 @@ import argparse
 import importlib
 import json
 
-NAMES = ("backlog", "chaos", "csv", "horizon", "latency", "pdf", "queue", "recovery", "report", "xlsx")
+NAMES = ("backlog", "chaos", "csv", "horizon", "kills", "latency", "pdf", "queue", "recovery", "report", "xlsx")
 
 
 def main() -> None:

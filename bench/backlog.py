@@ -1,0 +1,106 @@
+"""What a claim costs when millions wait: its time with a deep backlog against its time with a thousand jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import asyncpg
+
+from bench.machine import machine, versions
+from bench.queue import declare
+from bench.server import server
+from reportd.db import jobs, migrate, workers
+from reportd.db.jobs import Lane
+from reportd.db.pool import connect
+
+FUTURE, FUTURE_QUICK = 10_000_000, 100_000
+DUE, DUE_QUICK = 1_000_000, 20_000
+SHALLOW = 1000
+CLAIMS = 200
+BATCH = 4
+_CHUNK = 100_000
+_INSERT = """insert into reportd.jobs (kind, run_at)
+select 'noop', clock_timestamp() + make_interval(hours => $2, secs => n) from generate_series(1, $1) as n"""
+
+
+def run(*, quick: bool) -> dict[str, Any]:
+    """Print the table; `claim_p99_ratio` is the 99th percentile with the backlog to that with a thousand jobs."""
+    future, due = (FUTURE_QUICK, DUE_QUICK) if quick else (FUTURE, DUE)
+    with server() as (dsn, _):
+        result = asyncio.run(_measure(dsn, future=future, due=due))
+    print(f"{'claim of 4 jobs':40}{'p50 ms':>10}{'p99 ms':>10}")
+    for name, p50, p99 in (
+        (f"{SHALLOW:,} due", result["shallow_p50_ms"], result["shallow_p99_ms"]),
+        (f"{due:,} due, {future:,} in the future", result["deep_p50_ms"], result["deep_p99_ms"]),
+    ):
+        print(f"{name:40}{p50:10.2f}{p99:10.2f}")
+    return {**result, "future": future, "due": due, "machine": machine()}
+
+
+async def _measure(dsn: str, *, future: int, due: int) -> dict[str, Any]:
+    connection = await connect(dsn, application_name="bench")
+    await migrate.migrate(connection)
+    await declare(connection)
+    # The rows are there to be claimed; how they are checked is another measurement's matter.
+    await connection.execute(_INSERT, SHALLOW, 0)
+    await connection.execute("update reportd.jobs set run_at = clock_timestamp()")
+    worker = await workers.register(
+        connection,
+        host="bench",
+        boot_id="",
+        pid_namespace="",
+        pid=1,
+        process_start="",
+        version="",
+        kinds=["noop"],
+        roles=[],
+        lease_s=3600,
+    )
+    await connection.execute("vacuum analyze reportd.jobs")
+    shallow = await _claims(connection, worker)
+    for hours, count in ((24, future), (0, due)):
+        for _ in range(0, count, _CHUNK):
+            await connection.execute(_INSERT, min(_CHUNK, count), hours)
+    await connection.execute(
+        "update reportd.jobs set run_at = clock_timestamp() where run_at < now() + interval '12 h' and ready"
+    )
+    await connection.execute("vacuum analyze reportd.jobs")
+    deep = await _claims(connection, worker)
+    result = {
+        "claim_p99_ratio": round(deep[1] / shallow[1], 2),
+        "claim_p50_ratio": round(deep[0] / shallow[0], 2),
+        "shallow_p50_ms": shallow[0],
+        "shallow_p99_ms": shallow[1],
+        "deep_p50_ms": deep[0],
+        "deep_p99_ms": deep[1],
+        "versions": await versions(connection),
+    }
+    await connection.close()
+    return result
+
+
+async def _claims(connection: asyncpg.Connection[asyncpg.Record], worker: int) -> tuple[float, float]:
+    """Median and 99th percentile in ms of claims from the lane's start, each undone so that all see the same."""
+    times = []
+    for _ in range(CLAIMS):
+        transaction = connection.transaction()
+        await transaction.start()
+        begun = time.perf_counter()
+        taken, _scan = await jobs.claim(
+            connection,
+            lane=Lane("default", 0),
+            demand=BATCH,
+            worker=worker,
+            kinds=["noop"],
+            after=None,
+            default_timeout_s=60,
+            default_max_attempts=1,
+        )
+        times.append((time.perf_counter() - begun) * 1000)
+        await transaction.rollback()
+        if len(taken) != BATCH:
+            raise SystemExit(f"a claim took {len(taken)} jobs instead of {BATCH}")
+    times.sort()
+    return round(times[CLAIMS // 2], 3), round(times[int(CLAIMS * 0.99)], 3)
