@@ -60,7 +60,7 @@ async def thresholds(conn: Connection, keep: Keep) -> list[Threshold]:
 
 async def window(conn: Connection, *, after: int, rows: int, keep: Keep, thresholds: Sequence[Threshold]) -> Window:
     """What is past its time among the `rows` jobs that follow job `after`. Never an unfinished one, nor one whose files
-    are still to be delivered, nor a part of an unfinished whole.
+    are still to be delivered, nor a part of an unfinished whole, nor one that another waits for.
     """
     row = await QUERIES["window"].row(
         conn,

@@ -20,6 +20,7 @@ past as (
   where (finished_at <= clock_timestamp() - make_interval(secs => keep_s) or id <= threshold)
     and not exists (select from reportd.deliveries where deliveries.job_id = ruled.id and deliveries.status = 'pending')
     and not exists (select from reportd.jobs as parent where parent.id = ruled.parent_id and parent.outcome is null)
+    and not exists (select from reportd.waits where waits.on_job = ruled.id)
 )
 select (select max(id) from scanned) as last, (select count(*) from scanned) as scanned,
   coalesce((select array_agg(id order by id) from past), '{}') as ids;

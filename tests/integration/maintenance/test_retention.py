@@ -146,6 +146,14 @@ async def test_a_part_stays_while_its_whole_is_unfinished(connection: Connection
     assert await left(connection) == [parent, part]
 
 
+async def test_a_job_stays_while_another_waits_for_it(connection: Connection, pool: Pool, tmp_path: Path) -> None:
+    (first,) = await ended(connection, 100)
+    second = await connection.fetchval("insert into reportd.jobs (kind) values ('noop') returning id")
+    await connection.execute("insert into reportd.waits (job, on_job) values ($1, $2)", second, first)
+    await run(pool, tmp_path, Keep(DAY_S, DAY_S))
+    assert await left(connection) == [first, second]
+
+
 async def test_files_go_by_their_own_time_and_by_age_before_their_jobs(
     connection: Connection, pool: Pool, tmp_path: Path
 ) -> None:
