@@ -31,7 +31,6 @@ class Lanes:
 
     def looked(self, found: Sequence[Lane], *, now_s: float, took_s: float) -> None:
         """Remember what the look found, and how long it took."""
-        self._look_at = now_s + took_s * (9 if took_s < CHEAP_S else 99)
         self._oldest = {lane: lane.oldest for lane in found if lane.oldest is not None}
         for lane in found:
             self._used.pop(lane, None)  # the key of a dict stays the object that came first: here the news count
@@ -43,6 +42,8 @@ class Lanes:
             del self._used[lane]
             for key in [key for key in self._hints if key[0] == lane]:
                 del self._hints[key]
+        # Where no lane is known there is nothing else to claim by: the first job would wait for as long as looks rest.
+        self._look_at = now_s + took_s * (99 if took_s >= CHEAP_S and self._used else 9)
 
     def used(self, lane: Lane, *, now_s: float) -> None:
         """The lane has given work."""

@@ -42,9 +42,15 @@ def test_looks_get_rare_when_they_are_dear() -> None:
     assert lanes.look_due(0)
     lanes.looked([], now_s=1, took_s=0.001)
     assert lanes.look_due(1.01)
-    lanes.looked([], now_s=2, took_s=0.3)
+    lanes.looked([lane("a")], now_s=2, took_s=0.3)
     assert not lanes.look_due(31)
     assert lanes.look_due(32)
+
+
+def test_a_slow_look_that_found_nothing_does_not_keep_the_first_job_waiting() -> None:
+    lanes = Lanes()
+    lanes.looked([], now_s=0, took_s=0.05)
+    assert lanes.look_due(0.5)
 
 
 def test_a_job_waiting_behind_the_place_makes_the_next_claim_look_at_the_whole_lane() -> None:
