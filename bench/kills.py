@@ -33,7 +33,7 @@ SEED = 42
 _AHEAD = 12
 """Jobs that wait at any moment, so that whoever is killed has work in its hands."""
 _PATIENCE_S = 1.5
-_DRAIN_S = 120.0
+_DRAIN_S = 900.0
 # In a child a kill ends the child, which is another fault; and deliveries are not ordered here.
 PLACES = tuple(name for name in failpoints.POINTS if name not in ("building", "generating", "delivered"))
 _ORDER = "insert into reportd.jobs (kind, params, formats) values ('small', $1, '{csv}') returning id"
