@@ -311,7 +311,10 @@ def _worker_settings(config: Config, dsn: str, me: Identity) -> WorkerSettings:
 
 @contextmanager
 def _signals(shutdown: Shutdown) -> Iterator[None]:
-    """SIGTERM and SIGINT: the first stops claiming and drains, the second releases what still runs."""
+    """SIGTERM and SIGINT: the first stops claiming and drains, the second releases what still runs.
+
+    SIGHUP would end a process that does not know it yet; until there is something to reload it is passed over.
+    """
     loop = asyncio.get_running_loop()
 
     def heard() -> None:
@@ -319,8 +322,9 @@ def _signals(shutdown: Shutdown) -> Iterator[None]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, heard)
+    loop.add_signal_handler(signal.SIGHUP, _nothing)
     try:
         yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)

@@ -27,8 +27,9 @@ from reportd.render.layout import (
     RULE_HEAD,
     apart,
 )
+from reportd.render.lines import Line
 from reportd.render.typeface import FontFile, Typesetter, ascent_em, descent_em, font_file
-from reportd.render.view import Grid, Line
+from reportd.render.view import Grid
 from reportd.render.wrapping import wrap
 
 PIXEL = 0.75

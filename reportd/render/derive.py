@@ -156,7 +156,7 @@ def running(
     summed: Sequence[Column],
     groups: Sequence[Column],
 ) -> Spooled:
-    """The rows at `path` with, right after each of `summed`, its sum so far; it begins anew where one of `groups` changes."""
+    """The rows at `path` with, right after each of `summed`, its sum so far, anew where one of `groups` changes."""
     wanted = {column.index for column in summed}
 
     def with_sums() -> Iterator[list[str | None]]:

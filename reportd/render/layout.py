@@ -13,8 +13,9 @@ from math import ceil
 from typing import Literal
 
 from reportd.render.fonts import width_em
+from reportd.render.lines import Line
 from reportd.render.typeface import can_set
-from reportd.render.view import Grid, Head, Line, Part, View
+from reportd.render.view import Grid, Head, Part, View
 from reportd.render.wrapping import LINES_MAX, clamp, wrap
 
 PAPER = {"A4": (595.28, 841.89), "Letter": (612.0, 792.0)}

@@ -18,9 +18,10 @@ from markupsafe import Markup
 
 from reportd.errors import disk_error
 from reportd.render.html import THEME, directed, metadata, part_html, style, template
+from reportd.render.lines import Line
 from reportd.render.svg import draw
 from reportd.render.task import RenderedFile, RenderSettings
-from reportd.render.view import Figure, Grid, Line, Part, View, view_of
+from reportd.render.view import Figure, Grid, Part, View, view_of
 from reportd.report.document import Column, Document
 from reportd.spool import read
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from reportd.render.view import Grid, Line, LineKind
+from reportd.render.lines import Line, LineKind
+from reportd.render.view import Grid
 from reportd.report.document import Mark
 
 BREAK = "tbody > tr:nth-child(3) { break-before: page }"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reportd.render.lines import Line
 from reportd.render.stream.setting import SetLine, Setting
-from reportd.render.view import Line
 
 _SLACK = 1e-6
 

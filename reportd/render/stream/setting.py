@@ -9,11 +9,12 @@ from itertools import groupby
 
 from reportd.render.fonts import REGULAR, SEMIBOLD, faces
 from reportd.render.layout import picked
+from reportd.render.lines import Line, LineKind
 from reportd.render.stream.face import Face, Shown
 from reportd.render.stream.fallback import Fallback
 from reportd.render.stream.geometry import Geometry, Shape, Slot, Text, Type
 from reportd.render.stream.objects import Objects
-from reportd.render.view import Grid, Line, LineKind
+from reportd.render.view import Grid
 from reportd.render.wrapping import clamp
 
 Piece = tuple[str, str, float]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from reportd.render.fonts import width_em
-from reportd.render.view import Grid, Line, Source, View
+from reportd.render.lines import Line, Source
+from reportd.render.view import Grid, View
 from reportd.report.document import Column
 from reportd.report.formats import displayer
 from reportd.report.looks import total_text

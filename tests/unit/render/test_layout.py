@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from reportd.render.fonts import faces, width_em
-from reportd.render.layout import LINES_MAX, SIZES, Page, arrange, clamp
+from reportd.render.layout import SIZES, Page, arrange
 from reportd.render.view import Figure, Grid, Tiles, View, view_of
+from reportd.render.wrapping import LINES_MAX, clamp
 from reportd.report.definition import Param
 from tests.spooled import Given, document
 

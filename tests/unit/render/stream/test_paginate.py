@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
+from reportd.render.lines import Line, LineKind
 from reportd.render.stream.paginate import paginate
 from reportd.render.stream.setting import SetLine, Setting
-from reportd.render.view import Line, LineKind
 
 
 class _Even:
