@@ -138,14 +138,17 @@ class Producer:
 
     async def _scan(self, conn: Connection, lane: Lane, share: Share, room: int, kinds: Sequence[str]) -> list[Job]:
         """Claim from a queue without limits, from where the last scan stopped."""
-        hint = self._lanes.hint(lane, share)
         begun = time.monotonic()
+        if self._lanes.barren(lane, share, now_s=begun):
+            return []
+        hint = self._lanes.hint(lane, share)
         start = hint.start(begun)
         claimed, scan = await jobs.claim(
             conn, lane=lane, demand=room, worker=self._worker, kinds=kinds, after=start, **self._defaults
         )
         now = time.monotonic()
         hint.note(scan, start=start, now_s=now, took_s=now - begun)
+        self._lanes.scanned(lane, share, found=len(claimed), now_s=now, took_s=now - begun)
         return claimed
 
     def _room(self, share: Share) -> int:

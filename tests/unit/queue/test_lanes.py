@@ -83,3 +83,15 @@ def test_what_the_latest_look_says_of_a_lane_holds() -> None:
     lanes.looked([Lane("a", 0, NOON)], now_s=0, took_s=0.001)
     lanes.looked([Lane("a", 0, NOON, wait_s=3)], now_s=1, took_s=0.001)
     assert [known.wait_s for known in lanes.ordered()] == [3]
+
+
+def test_a_lane_that_had_nothing_for_a_share_rests_until_a_look_finds_it_again() -> None:
+    lanes = Lanes()
+    lanes.looked([lane("a")], now_s=0, took_s=0.001)
+    lanes.scanned(lane("a"), "long", found=0, now_s=1, took_s=0.001)
+    assert lanes.barren(lane("a"), "long", now_s=1.005)
+    assert not lanes.barren(lane("a"), "brief", now_s=1.005)
+    assert not lanes.barren(lane("a"), "long", now_s=1.02)
+    lanes.scanned(lane("a"), "long", found=0, now_s=2, took_s=0.001)
+    lanes.looked([lane("a")], now_s=2.001, took_s=0.001)
+    assert not lanes.barren(lane("a"), "long", now_s=2.002)
