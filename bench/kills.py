@@ -33,6 +33,7 @@ SEED = 42
 _AHEAD = 12
 """Jobs that wait at any moment, so that whoever is killed has work in its hands."""
 _PATIENCE_S = 1.5
+_ORPHAN_AGE_S = 3
 _DRAIN_S = 900.0
 # In a child a kill ends the child, which is another fault; and deliveries are not ordered here.
 PLACES = tuple(name for name in failpoints.POINTS if name not in ("building", "generating", "delivered"))
@@ -118,7 +119,7 @@ async def campaign(dsn: str, work: Path, *, kills: int, reports: int, seed: int)
 
 _STEADY = {
     "REPORTD_WORKER__CRASHES_MAX": "100",
-    "REPORTD_STORAGE__ORPHAN_AGE_S": "5",
+    "REPORTD_STORAGE__ORPHAN_AGE_S": str(_ORPHAN_AGE_S),
     "REPORTD_WORKER__POLL_INTERVAL_S": "0.5",
 }
 
@@ -164,6 +165,10 @@ async def _drained(storm: _Storm, dsn: str, state: Path, sources: Path) -> None:
 
     async with daemon(dsn, state, sources, environment=_STEADY) as running:
         await until(ended, running, limit_s=_DRAIN_S)
+        assert await running.terminate() == 0
+    # What the killed have left goes in a daemon's first round, once it is old enough.
+    await asyncio.sleep(_ORPHAN_AGE_S)
+    async with daemon(dsn, state, sources, environment=_STEADY) as running:
         await until(tidy, running, limit_s=60)
         assert await running.terminate() == 0
 
