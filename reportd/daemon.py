@@ -49,6 +49,7 @@ from reportd.tasks.pool import PoolLimits
 log = structlog.get_logger()
 
 PRUNE_S = 300.0
+SPOOL_S = 5.0
 WATCH_S = 0.3
 RETRY_S = 5.0
 TASKS_S = 5.0
@@ -167,6 +168,7 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
     rescuer = Rescuer(pool=pool, me=me, lease_s=worker.lease_s, crashes_max=worker.crashes_max)
     pruner = Pruner(pool=pool, spool=parts.spool, store=parts.store, orphan_age_s=storage.orphan_age_s)
     crew: list[tuple[float, Step]] = [(min(2.0, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
+    crew.append((SPOOL_S, pruner.prune_spool))
     crew.append((PRUNE_S, _retention(config, pool, parts).step))
     crew.append((2.0, Gatherer(pool=pool).step))
     crew.append((5.0, Unblocker(pool=pool).step))

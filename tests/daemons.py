@@ -164,8 +164,8 @@ async def check(connection: asyncpg.Connection[Any], state: Path, *, jobs: Seque
         assert len(content) == file["bytes"]
         assert hashlib.sha256(content).hexdigest() == file["sha256"]
     assert await connection.fetchval("select count(*) from reportd.claims") == 0, "a claim is left"
-    # The row tells of the end first; a moment later the attempt's own files are gone.
-    await until(lambda: not list((state / "spool").iterdir()), limit_s=5)
+    # The row tells of the end first, then the attempt's own files go; those of a killed one at the next round.
+    await until(lambda: not list((state / "spool").iterdir()), limit_s=20)
 
 
 def orphans(state: Path, known: set[str]) -> list[Path]:

@@ -35,14 +35,14 @@ class Pruner:
         self._orphan_age_s = orphan_age_s
 
     async def step(self) -> None:
-        """One round over spool, store, ledger and running totals."""
-        await self._prune_spool()
+        """One round over store, ledger and running totals."""
         await self._prune_store()
         await self._close_deliveries()
         async with session(self._pool) as conn:
             await queues.fold(conn)
 
-    async def _prune_spool(self) -> None:
+    async def prune_spool(self) -> None:
+        """One round over the spool: no query where nothing lies in it, so it may be made often."""
         found = [
             (path, match)
             for path in await asyncio.to_thread(_children, self._spool)
