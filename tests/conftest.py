@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +29,12 @@ class Eventually(Protocol):
     async def __call__(self, condition: Callable[[], Awaitable[Value]], limit_s: float = 10.0) -> Value: ...
     @overload
     async def __call__(self, condition: Callable[[], Value], limit_s: float = 10.0) -> Value: ...
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start hear SIGINT: who runs in a shell's background, as in CI, inherits deafness."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
