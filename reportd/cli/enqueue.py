@@ -38,11 +38,31 @@ from reportd.errors import ReportdError
 @click.option(
     "--key", "unique_key", help="At most one unfinished job has this key: a second order gives the first's id."
 )
+@click.option(
+    "--unique-for-s",
+    type=click.FloatRange(0, min_open=True),
+    help="What was completed so lately is not made again: give that job's id. By --key, else by the same order.",
+)
+@click.option(
+    "--depends-on", type=int, multiple=True, metavar="ID", help="Wait until this job has completed; may be repeated."
+)
+@click.option(
+    "--depends-until",
+    type=click.Choice(["completed", "ended"]),
+    default="completed",
+    help="ended: however those jobs end. Default: completed.",
+)
 @click.option("--max-attempts", type=click.IntRange(1, 1000), help="Tries in all.")
 @click.option("--timeout-s", type=click.FloatRange(0, min_open=True), help="Seconds that one try may take.")
 @click.option("--requested-by", help="Who asks. Default: this user.")
 @click.option("--department", help="For which department.")
 @click.option("--wait", is_flag=True, help="Wait for the end, show progress, print the files. Exit 1 unless completed.")
+@click.option(
+    "--wait-limit-s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Wait no longer than this (it implies --wait); the job goes on. Exit 1.",
+)
 @json_option
 @database_options
 def enqueue(
@@ -52,8 +72,10 @@ def enqueue(
     params_json: str | None,
     formats: tuple[str, ...],
     run_at: str | None,
+    depends_on: tuple[int, ...],
     requested_by: str | None,
     wait: bool,
+    wait_limit_s: float | None,
     as_json: bool,
     dsn: str | None,
     config_path: Path | None,
@@ -68,11 +90,12 @@ def enqueue(
     order |= {
         "formats": list(formats) or None,
         "run_at": _moment(run_at),
+        "depends_on": list(depends_on) or None,
         "requested_by": requested_by or _user(),
     }
     job = asyncio.run(_enqueue(address, kind, _object(params_json), param_words, order))
-    if wait:
-        return _wait(address, job, as_json=as_json)
+    if wait or wait_limit_s is not None:
+        return _wait(address, job, limit_s=wait_limit_s, as_json=as_json)
     if as_json:
         emit_json({"id": job})
     else:
@@ -93,12 +116,16 @@ async def _schema(connection: Connection, kind: str) -> Mapping[str, Any]:
     return {} if found is None else found.params_schema
 
 
-def _wait(dsn: str, job: int, *, as_json: bool) -> int:
+def _wait(dsn: str, job: int, *, limit_s: float | None, as_json: bool) -> int:
     from reportd.cli import follow  # rich: only for those who watch
 
-    async def followed() -> follow.Ended:
+    async def followed() -> follow.Ended | None:
         async with client(dsn) as connection:
-            [ended] = await follow.to_the_end(connection, [job])
+            try:
+                async with asyncio.timeout(limit_s):
+                    [ended] = await follow.to_the_end(connection, [job])
+            except TimeoutError:
+                return None
             return ended
 
     try:
@@ -106,6 +133,12 @@ def _wait(dsn: str, job: int, *, as_json: bool) -> int:
     except KeyboardInterrupt:
         click.echo(f"\njob {job} goes on; see: reportd jobs show {job}, reportd jobs cancel {job}", err=True)
         raise
+    if ended is None:
+        if not as_json:
+            hint = f"it goes on; see: reportd jobs show {job}, reportd jobs cancel {job}"
+            raise JobNotDone(f"job {job} has not ended within {limit_s:g} s", hint=hint)
+        emit_json({"id": job, "status": "unfinished"})
+        return 1
     if as_json:
         emit_json({"id": job, **ended.summary()})
     elif ended.status == "completed":

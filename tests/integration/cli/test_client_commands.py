@@ -67,6 +67,46 @@ async def test_enqueue_with_a_key_gives_the_unfinished_job_again(dsn: str, kind:
     assert first.out == second.out
 
 
+async def test_enqueue_orders_a_job_that_waits_for_others(
+    dsn: str, connection: Connection, kind: str, tmp_path: Path
+) -> None:
+    first = int((await reportd("enqueue", kind, home=tmp_path, dsn=dsn)).out)
+    flags = ("--depends-on", str(first), "--depends-until", "ended")
+    second = int((await reportd("enqueue", kind, *flags, home=tmp_path, dsn=dsn)).out)
+    row = await connection.fetchrow("select * from reportd.jobs where id = $1", second)
+    assert row is not None
+    assert (row["status"], row["depends_on"], row["depends_until"]) == ("blocked", [first], "ended")
+    unknown = await reportd("enqueue", kind, "--depends-on", "987654", home=tmp_path, dsn=dsn)
+    assert unknown.status == 4
+    assert "there is no job 987654" in unknown.err
+
+
+async def test_enqueue_does_not_make_again_what_was_completed_lately(
+    dsn: str, connection: Connection, kind: str, tmp_path: Path
+) -> None:
+    order = ("enqueue", kind, "-p", "period=today", "--unique-for-s", "600")
+    first = (await reportd(*order, home=tmp_path, dsn=dsn)).out
+    await connection.execute(
+        "update reportd.jobs set outcome = 'completed', ready = false, step = 'completed', percent = 100,"
+        " active_key = null, finished_at = now()"
+    )
+    assert (await reportd(*order, home=tmp_path, dsn=dsn)).out == first
+    await connection.execute("update reportd.jobs set finished_at = now() - interval '11 minutes'")
+    assert (await reportd(*order, home=tmp_path, dsn=dsn)).out != first
+
+
+async def test_who_waits_too_long_is_told_and_the_job_goes_on(
+    dsn: str, connection: Connection, kind: str, tmp_path: Path
+) -> None:
+    said = await reportd("enqueue", kind, "--wait-limit-s", "0.3", home=tmp_path, dsn=dsn)
+    assert said.status == 1
+    assert "has not ended within 0.3 s" in said.err
+    assert "reportd jobs cancel" in said.err
+    as_json = await reportd("enqueue", kind, "--wait", "--wait-limit-s", "0.3", "--json", home=tmp_path, dsn=dsn)
+    assert (as_json.status, as_json.json["status"]) == (1, "unfinished")
+    assert await connection.fetchval("select count(*) from reportd.jobs where status = 'pending'") == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -117,6 +117,23 @@ async def test_queues_are_listed_paused_and_resumed(
     assert "paused" in (await reportd("queues", "list", home=tmp_path, dsn=dsn)).out
     assert (await reportd("queues", "resume", "slow", home=tmp_path, dsn=dsn)).out == "slow runs, 2 waiting, 0 active\n"
     assert (await reportd("queues", "pause", "No Name", home=tmp_path, dsn=dsn)).status == 4
+    assert (await reportd("queues", "pause", home=tmp_path, dsn=dsn)).status == 2
+
+
+async def test_a_kind_and_a_tenant_are_paused_and_resumed(
+    dsn: str, connection: Connection, plan: str, tmp_path: Path
+) -> None:
+    what = ("--kind", "sales", "--tenant", "acme")
+    paused = await reportd("queues", "pause", *what, home=tmp_path, dsn=dsn)
+    assert paused.out == "kind sales paused\ntenant acme paused\n"
+    rows = await connection.fetch("select scope, name from reportd.pauses order by scope")
+    assert [tuple(row) for row in rows] == [("kind", "sales"), ("tenant", "acme")]
+    resumed = await reportd("queues", "resume", *what, "--json", home=tmp_path, dsn=dsn)
+    assert resumed.json == [{"kind": "sales", "paused": False}, {"tenant": "acme", "paused": False}]
+    assert await connection.fetchval("select count(*) from reportd.pauses") == 0
+    unknown = await reportd("queues", "pause", "--kind", "salse", home=tmp_path, dsn=dsn)
+    assert unknown.status == 4
+    assert '"sales"?' in unknown.err
 
 
 async def test_render_makes_one_file_and_no_job(dsn: str, connection: Connection, tmp_path: Path) -> None:
