@@ -148,6 +148,7 @@ def section(block: Block, dataset: Dataset, *, locale: str, looks: Mapping[str, 
 def _check_names(report: Report, dataset: Dataset) -> None:
     """Errors: ReportError for a look whose column no query has."""
     names = {column.name for spooled in dataset.blocks.values() for column in spooled.columns}
+    names |= {f"running_{summed}" for block in report.blocks for summed in option_names(block, "running")}
     for name, wish in report.columns.items():
         if name not in names:
             message = f'columns.{name}: no query has a column "{name}"{nearest(name, names)}'

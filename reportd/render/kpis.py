@@ -75,16 +75,22 @@ def _delta(
         if role == "fraction":
             return change, _PERCENT, label
         if column.format.kind == "percent":
-            # The change of a percentage is in points: +2 % of 40 % could be 42 % or 40.8 %.
-            points = locale_of(locale).words["points"]
-            return change * 100, _POINTS, f"{points} {label}" if label else points
+            return _in_points(change, label, locale)
         return change, column.format, label
     if against is None:
         return None, None, None
     before = _number(row, against)
     if not before or not isinstance(value, int | Decimal):
         return None, None, label
+    if column.format.kind == "percent":
+        return _in_points(Decimal(value) - before, label, locale)
     return (Decimal(value) - before) / abs(before), _PERCENT, label
+
+
+def _in_points(change: Decimal, label: str | None, locale: str) -> tuple[Decimal, Format, str]:
+    """The change of a percentage: +2 % of 40 % could be 42 % or 40.8 %."""
+    points = locale_of(locale).words["points"]
+    return change * 100, _POINTS, f"{points} {label}" if label else points
 
 
 def _number(row: Sequence[str | None], column: Column) -> Decimal | None:

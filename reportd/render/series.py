@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Literal
 
-from reportd.report.document import Chart, Column
+from reportd.report.document import Chart, Column, Format
 from reportd.report.formats import Value, canonical, displayer, parse
 from reportd.spool import read
 
@@ -20,6 +20,7 @@ POINTS_MAX = 2000
 ROWS_MAX = 30
 """How many bars, points and horizontal bars one chart draws at most."""
 
+_COARSE_FROM = 1000
 _DRAWN_MAX = 1e200  # past this a difference of two values may not be a float any more
 _ORDERED = re.compile(r"\d")
 
@@ -30,6 +31,13 @@ class Line:
 
     column: Column
     values: tuple[float | None, ...]
+
+    @property
+    def label_format(self) -> Format:
+        """How its values stand beside bars and at a line's end: nobody reads cents off a chart of thousands."""
+        format = self.column.format
+        largest = max((abs(value) for value in self.values if value is not None), default=0.0)
+        return replace(format, decimals=0) if format.kind == "number" and largest >= _COARSE_FROM else format
 
 
 @dataclass(frozen=True, slots=True)

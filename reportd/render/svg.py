@@ -325,7 +325,7 @@ def _legend(canvas: Canvas, lines: Sequence[Line], title: str, *, strokes: bool)
 
 
 def _value(line: Line, value: float, locale: Locale) -> str:
-    return display_number(Decimal(repr(value)), line.column.format, locale.tag)
+    return display_number(Decimal(repr(value)), line.label_format, locale.tag)
 
 
 def _fit_below(data: Series, width: float) -> bool:

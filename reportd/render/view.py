@@ -19,7 +19,8 @@ from reportd.report.locales import Locale, locale_of
 
 _ZEBRA_FROM = 9
 _TILES_MAX = 5
-_VALUE_LONG = 11
+# The most characters of a figure in large type, by the number of tiles in a row of a page.
+_VALUE_LONG = {1: 30, 2: 22, 3: 15, 4: 11, 5: 9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Tiles:
     @property
     def long(self) -> bool:
         """Whether a figure is too long for large type; then all are set smaller, so that none looks less important."""
-        return any(len(tile.value) > _VALUE_LONG for tile in self.tiles)
+        room = _VALUE_LONG[max((len(row) for row in self.rows), default=1)]
+        return any(len(tile.value) > room for tile in self.tiles)
 
     @property
     def rows(self) -> list[tuple[Tile, ...]]:
