@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from reportd.render.columns import measure
+from reportd.render.joined import sub
 from reportd.render.kpis import tiles
 from reportd.render.options import NUMERIC, names, option_columns, option_names, wrong
 from reportd.render.tables import pivot, rows_of, table
@@ -139,6 +140,8 @@ def section(block: Block, dataset: Dataset, *, locale: str, looks: Mapping[str, 
             return table(block, columns, dataset, locale=locale, looks=looks or {})
         case "pivot":
             return pivot(block, columns, dataset, locale=locale)
+        case "sub":
+            return sub(block, columns, dataset, locale=locale, looks=looks or {})
         case "text":
             return _text(block, columns, rows)
         case "data":

@@ -160,6 +160,7 @@ class Groups:
         self._columns = columns
         self._tag = tag
         self._word = locale.words["subtotal"]
+        self._named = table.named
         self._summed = [table.columns[place] for place in _places(table.columns, table.subtotal)]
         self._sums = [_Sums(self._summed) for _ in table.groups]
         self._open: list[str | None] | None = None
@@ -188,7 +189,7 @@ class Groups:
         for depth in range(len(self._groups) - 1, level - 1, -1):
             if self._summed:
                 sums = self._sums[depth].values()
-                label = f"{self._word} {self._text(depth + 1)}"
+                label = f"{self._word} {self._text(depth + 1)}" if self._named else self._word
                 shown = [sums.get(column.index) for column in self._columns]
                 yield _sum_line("subtotal", label, self._columns, shown, self._tag)
             self._sums[depth] = _Sums(self._summed)

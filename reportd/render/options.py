@@ -13,15 +13,20 @@ NUMERIC = ("integer", "number", "percent")
 """Formats of what can be added up and measured."""
 
 
-def option_columns(block: Block, option: str, columns: Sequence[Column]) -> tuple[Column, ...]:
-    """The columns that an option such as `y=revenue,cost` names, in its order. Errors: ReportError with the nearest."""
+def option_columns(
+    block: Block, option: str, columns: Sequence[Column], *, of: str | None = None
+) -> tuple[Column, ...]:
+    """The columns that an option such as `y=revenue,cost` names, in its order; `of` says whose, if not the block's own.
+
+    Errors: ReportError with the nearest name.
+    """
     by_name = {column.name: column for column in reversed(columns)}
     wanted = option_names(block, option)
     for name in wanted:
         if name not in by_name:
             near = get_close_matches(name, by_name, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {names(columns)}"
-            raise wrong(block, f"{option}={name}: the query of “{block.name}” has no such column; {hint}")
+            raise wrong(block, f"{option}={name}: the query of “{of or block.name}” has no such column; {hint}")
     return tuple(by_name[name] for name in wanted)
 
 

@@ -138,7 +138,11 @@ def view_of(document: Document, *, rows_max: int, long_from: int | None = None) 
     locale = locale_of(document.locale)
     moment = display_datetime(document.as_of.astimezone(ZoneInfo(document.timezone)), document.locale, zone=True)
     as_of = locale.words["as of"].format(time=moment)
-    shown = [section for section in document.sections if not isinstance(section, Data)]
+    shown = [
+        section.shown if isinstance(section, Table) and section.shown else section
+        for section in document.sections
+        if not isinstance(section, Data)
+    ]
     only = sum(isinstance(section, Table) for section in shown) == 1
     parts: list[Part] = []
     for section in shown:

@@ -10,7 +10,7 @@ from reportd.errors import ParamsError
 from reportd.report import bursting, declarations, plans
 from reportd.report.blocks import NAME
 from reportd.report.definition import FORMATS_DEFAULT, Block, Code, Param, Report, ReportSource
-from reportd.report.fault import fault
+from reportd.report.fault import fault, nearest
 from reportd.report.formats import title_of
 from reportd.report.frontmatter import FrontMatter, Table
 from reportd.report.lexer import placeholders
@@ -65,7 +65,20 @@ def assemble(
         deliver=declarations.delivering(front, blocks=None if code else [block.name for block in blocks]),
     )
     _check_values(front, report)
+    _check_subs(source.path, report.blocks)
     return report
+
+
+def _check_subs(path: str, blocks: Sequence[Block]) -> None:
+    """Each `@sub` names a block that has rows to stand under."""
+    parents = [block.name for block in blocks if block.kind in ("table", "data")]
+    for block in blocks:
+        of = block.options.get("of", "")
+        if block.kind == "sub" and of not in parents:
+            place = path if path.endswith(block.file) else f"{path}/{block.file}"
+            known = ", ".join(parents) or "none"
+            message = f"@sub {block.name}: of={of} is no @table or @data of this report{nearest(of, parents)} ({known})"
+            raise fault(place, message, line=block.line, column=block.column)
 
 
 def _undeclared(uses: Iterable[tuple[str, int]], declared: Sequence[Param]) -> list[Param]:

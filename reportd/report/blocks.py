@@ -16,8 +16,8 @@ from reportd.report.definition import BlockKind
 from reportd.report.fault import fault, listed, nearest
 
 NAME = r"[a-z0-9_-]{1,63}"
-OptionKind = Literal["column", "columns"] | tuple[str, ...]
-"""What an option takes: a column, several with commas between, or one of a few words."""
+OptionKind = Literal["column", "columns", "block"] | tuple[str, ...]
+"""What an option takes: a column, several with commas between, a block's name, or one of a few words."""
 AGGREGATES = ("sum", "avg", "min", "max", "count")
 
 
@@ -41,6 +41,11 @@ BLOCKS: Mapping[BlockKind, BlockRule] = {
     "area": BlockRule({"x": "column", "y": "columns"}),
     "pie": BlockRule({"x": "column", "y": "column"}),
     "text": BlockRule(),
+    "sub": BlockRule(
+        {"of": "block", "by": "columns", "head": "columns", "subtotal": "columns", "total": "columns"},
+        must_be_named=True,
+        needs=("of", "by"),
+    ),
     "data": BlockRule(must_be_named=True),
 }
 
@@ -86,7 +91,8 @@ def read(path: str, comment: str, *, line: int, column: int) -> Opening:
         raise header.fault(f"@{kind} needs a name, such as: -- @{kind} details", 0)
     for option in BLOCKS[kind].needs:
         if option not in header.options:
-            raise header.fault(f"@{kind} needs {option}=, the name of a column", 0)
+            what = "block" if BLOCKS[kind].options[option] == "block" else "column"
+            raise header.fault(f"@{kind} needs {option}=, the name of a {what}", 0)
     return Opening(kind, header.name, header.title or "", header.options, line)
 
 
@@ -142,6 +148,8 @@ class _Header:
         allowed = options[key]
         if isinstance(allowed, tuple) and value not in allowed:
             raise self.fault(f'option "{key}" is {listed(allowed)}, not "{value}"{nearest(value, allowed)}', offset)
+        if allowed == "block" and not re.fullmatch(NAME, value):
+            raise self.fault(f'option "{key}" needs the name of a block, such as {key}=orders', offset)
         columns = value.split(",")
         if not all(column.strip() for column in columns) or "\0" in value:
             raise self.fault(f'option "{key}" needs a column\'s name, such as {key}=amount', offset)

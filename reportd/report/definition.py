@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 ParamType = Literal["text", "int", "numeric", "bool", "date", "timestamp", "daterange", "uuid", "enum", "any"]
-BlockKind = Literal["kpi", "table", "pivot", "bar", "line", "area", "pie", "text", "data"]
+BlockKind = Literal["kpi", "table", "pivot", "bar", "line", "area", "pie", "text", "sub", "data"]
 FORMATS_DEFAULT = ("pdf", "xlsx", "csv")
 
 

@@ -124,7 +124,8 @@ class Chart:
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table over spooled rows. A change in one of `groups`, the widest first, starts a new group, in which the
-    `subtotal` columns are summed.
+    `subtotal` columns are summed; `named` subtotals repeat what the group is called. `shown` is what stands on pages
+    in its place, if that is another table.
     """
 
     name: str
@@ -133,6 +134,8 @@ class Table:
     rows: Rows
     groups: tuple[Column, ...] = ()
     subtotal: tuple[Column, ...] = ()
+    named: bool = True
+    shown: Table | None = None
 
     @property
     def group(self) -> Column | None:

@@ -44,7 +44,8 @@ def test_every_kind_of_block_is_told_with_its_options() -> None:
     told = section("### Blocks")
     assert {word.partition(" ")[0].removeprefix("@") for word in first_cells(told)} == set(blocks.BLOCKS)
     options = [option for rule in blocks.BLOCKS.values() for option in rule.options.items()]
-    assert all(f"`{name}={takes[0] if isinstance(takes, tuple) else 'COLUMN'}" in told for name, takes in options)
+    words = {"column": "COLUMN", "columns": "COLUMN", "block": "BLOCK"}
+    assert all(f"`{name}={takes[0] if isinstance(takes, tuple) else words[takes]}" in told for name, takes in options)
 
 
 def test_every_key_of_the_front_matter_is_told() -> None:
