@@ -233,6 +233,7 @@ WITNESSES = [
     Need("postgresql", lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))),
     program("iproute2", "ip", "/sbin/ip"),
     program("nftables", "nft", "/usr/sbin/nft"),
+    program("pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer"),
     program("nodejs", "node"),
     program("npm", "npm"),
 ]

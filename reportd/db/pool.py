@@ -10,12 +10,16 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+import structlog
 
+from reportd.db.lone import POOLER, LoneConnection
 from reportd.db.queries import Connection
 from reportd.errors import ConfigError, DatabaseUnavailable
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 __all__ = ["Connection", "Pool", "connect", "create_pool"]
+
+log = structlog.get_logger()
 
 # asyncpg keeps the plans of this many statements per connection; more than reportd has, so that none is planned twice.
 STATEMENTS = 200
@@ -49,21 +53,46 @@ async def create_pool(
     """A pool whose connections read and write `jsonb` as Python values.
 
     With a statement cache the connections are for reportd's own statements, whose plans are kept: not for reports.
-    Behind pgbouncer in transaction mode give `statement_cache_size=0`. Errors: DatabaseUnavailable, ConfigError.
+    Where a pooler turns out to stand before the server nothing is kept (see `lone.py`), as with a cache of size 0.
+    Errors: DatabaseUnavailable, ConfigError.
     """
+    keeps = statement_cache_size > 0
     with _unavailable(dsn):
-        return await asyncpg.create_pool(
-            dsn,
-            min_size=min_size,
-            max_size=max_size,
-            init=_set_codecs,
-            timeout=timeout_s,
-            server_settings=_settings(application_name, statement_cache_size),
-            statement_cache_size=statement_cache_size,
-            max_cached_statement_lifetime=0,
-            # A report's query may leave a setting or a lock behind: those connections are reset.
-            reset=_keep if statement_cache_size else None,
-        )
+        try:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=min_size,
+                max_size=max_size,
+                init=_set_codecs,
+                timeout=timeout_s,
+                connection_class=asyncpg.Connection if keeps else LoneConnection,
+                server_settings=_settings(application_name, statement_cache_size),
+                statement_cache_size=statement_cache_size,
+                max_cached_statement_lifetime=0,
+                # A report's query may leave a setting or a lock behind: those connections are reset.
+                reset=_keep if keeps else None,
+            )
+            if not keeps or not await _is_pooled(pool):
+                return pool
+            pool.terminate()
+        except POOLER:
+            if not keeps:
+                raise
+    log.info("database.pooled", hint="a pooler stands before the server: statements are not kept, which costs time")
+    return await create_pool(
+        dsn,
+        min_size=min_size,
+        max_size=max_size,
+        application_name=application_name,
+        statement_cache_size=0,
+        timeout_s=timeout_s,
+    )
+
+
+async def _is_pooled(pool: Pool) -> bool:
+    """Whether the process that answers is another than the one that said hello: a pooler makes that number up."""
+    async with pool.acquire() as connection:
+        return bool(await connection.fetchval("select pg_backend_pid()") != connection.get_server_pid())
 
 
 async def connect(
@@ -78,6 +107,7 @@ async def connect(
         connection = await asyncpg.connect(
             dsn,
             timeout=timeout_s,
+            connection_class=asyncpg.Connection if statement_cache_size else LoneConnection,
             server_settings=_settings(application_name, statement_cache_size),
             statement_cache_size=statement_cache_size,
             max_cached_statement_lifetime=0,
@@ -151,7 +181,7 @@ def _remedy(error: BaseException) -> str:
         case asyncpg.InvalidCatalogNameError():
             return "Make it with: createdb NAME."
         case asyncpg.ProtocolViolationError():
-            return "Behind pgbouncer set database.statement_cache_size = 0."
+            return "Behind pgbouncer name it in ignore_startup_parameters, or set database.statement_cache_size = 0."
         case asyncpg.TooManyConnectionsError():
             return "Raise max_connections, or put pgbouncer before the server."
         case asyncpg.CannotConnectNowError():
