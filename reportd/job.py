@@ -46,9 +46,9 @@ PERCENT: Mapping[Step, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would cost ten times as much, for each of thousands a second
 class Job:
-    """One claimed row of `reportd.jobs`: what was asked for, and the counters of its attempts.
+    """One claimed row of `reportd.jobs`: what was asked for, and the counters of its attempts. Nobody changes it.
 
     `attempt` is the fence: every write for this job must still find it, with this worker, in the row.
     `timeout_s` and `max_attempts` are resolved already (job, else kind, else queue, else the configured default);

@@ -124,7 +124,7 @@ async def daemon(
             await _gone(pid)
 
 
-async def until(condition: Any, running: Daemon | None = None, *, limit_s: float = 15) -> Any:
+async def until(condition: Any, running: Daemon | None = None, *, limit_s: float = 30) -> Any:
     """Poll `condition`; on time-out fail with the daemon's last words."""
     end = asyncio.get_running_loop().time() + limit_s
     while True:

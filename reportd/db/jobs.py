@@ -7,8 +7,9 @@ returns False (or leaves the job out) and nothing at all has been written.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
 import asyncpg
@@ -24,7 +25,7 @@ Hint: TypeAlias = tuple[datetime, int]
 """Where in a lane the next claim's scan starts: (run_at, id)."""
 
 ID_MAX = 2**63 - 1
-_OF_CLAIM = frozenset({"xmin", "xmax", "at", "wait_s"})
+_IN_ORDER = itemgetter(*(column.name for column in fields(Job)))
 START: Hint = (datetime(1, 1, 2, tzinfo=UTC), 0)
 JobRow: TypeAlias = Mapping[str, Any]
 """A whole row of `reportd.jobs`, by column."""
@@ -294,7 +295,8 @@ async def interrupted(
     conn: Connection, *, worker: int, jobs: Sequence[tuple[int, int]]
 ) -> list[tuple[int, Literal["cancelled", "fenced"]]]:
     """Of the worker's running (id, attempt) pairs: those asked to stop, and those that are no longer its own."""
-    rows = await QUERIES["interrupted"].rows(conn, worker=worker, **_pairs(jobs))
+    ids, attempts = [id for id, _ in jobs], [attempt for _, attempt in jobs]
+    rows = await QUERIES["interrupted"].rows(conn, worker=worker, ids=ids, attempts=attempts)
     return [(row["id"], row["reason"]) for row in rows]
 
 
@@ -433,18 +435,14 @@ def _refused(error: asyncpg.PostgresError) -> Refused:
     return Refused(" ".join(filter(None, (error.args[0], hint))), sqlstate=error.sqlstate, hint=hint)
 
 
-def _pairs(jobs: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
-    return {"ids": [id for id, _ in jobs], "attempts": [attempt for _, attempt in jobs]}
-
-
 def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """A mapping of any class as the `dict` that JSON takes."""
     return None if value is None else dict(value)
 
 
 def _job(row: asyncpg.Record) -> Job:
-    values = {name: value for name, value in row.items() if name not in _OF_CLAIM}
-    values["formats"] = tuple(values["formats"] or ())
-    values["deliver"] = tuple(values["deliver"])
-    values["never_retry"] = frozenset(values["never_retry"])
-    return Job(**values)
+    job = Job(*_IN_ORDER(row))
+    job.formats = tuple(job.formats or ())
+    job.deliver = tuple(job.deliver)
+    job.never_retry = frozenset(job.never_retry)
+    return job

@@ -1,13 +1,15 @@
-"""Runs claimed jobs, one task each: deadline, interruption, and the one place where exceptions become states."""
+"""Runs claimed jobs: deadline, interruption, and the one place where exceptions become states."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, Literal, assert_never
 
 import structlog
@@ -42,11 +44,12 @@ from reportd.job import (
 from reportd.kinds.kind import Kind, Share, share_of
 from reportd.progress import Progress
 from reportd.queue.flusher import Flusher
+from reportd.queue.runners import Runners
 
 log = structlog.get_logger()
 
 _PLAIN = Completed()
-Reason = Literal["cancelled", "fenced", "drain"]
+Reason = Literal["cancelled", "fenced", "drain", "overdue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +63,20 @@ class Policy:
 
 @dataclass(slots=True)
 class Attempt:
-    """A job in this worker's hands. `reason` is set once, by whoever wants its end."""
+    """A job in this worker's hands. `reason` is set once, by whoever wants its end.
+
+    `share` is where it counts among what the worker has in hand; `deadline` is monotonic, set when it begins.
+    """
 
     job: Job
     kind: Kind | None
+    share: Share
     progress: Progress = field(default_factory=Progress)
     task: asyncio.Task[None] | None = None
     reason: Reason | None = None
     finishing: bool = False
     written: tuple[str, int, str | None] | None = None
-
-    @property
-    def share(self) -> Share:
-        """Where it counts among what the worker has in hand."""
-        return "long" if self.kind is None else share_of(self.kind)
+    deadline: float = inf
 
 
 class Executor:
@@ -89,7 +92,10 @@ class Executor:
         self._freed = freed
         self._attempts: dict[int, Attempt] = {}
         self._taken: Counter[Share] = Counter()
-        self.flusher = Flusher(pool=pool, worker=worker, written=self._written)
+        self._runners = Runners(self._run_brief)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.flusher = Flusher(pool=pool, worker=worker, written=self._drop)
 
     @property
     def running(self) -> list[Attempt]:
@@ -101,63 +107,86 @@ class Executor:
         return self._taken[share]
 
     def start(self, job: Job, *, group: asyncio.TaskGroup) -> None:
-        """Run `job` as a task of `group`."""
+        """Run `job` in a task of `group`; a brief one in a task that it may share with others."""
         kind = self._kinds.get(job.kind)
-        attempt = Attempt(job, kind)
+        attempt = Attempt(job, kind, "long" if kind is None else share_of(kind))
         self._attempts[job.id] = attempt
         self._taken[attempt.share] += 1
+        self._idle.clear()
         if kind is not None and kind.brief:
             self.flusher.expect(job)
-            attempt.task = group.create_task(self._run_brief(attempt, kind))
+            self._runners.put(attempt, group=group)
         else:
             attempt.task = group.create_task(self._run(attempt), name=f"job-{job.id}")
 
     def interrupt(self, job_id: int, reason: Reason) -> None:
         """End an attempt early; its outcome follows from `reason`. Too late once the outcome is being written."""
         attempt = self._attempts.get(job_id)
-        if attempt and attempt.task and attempt.reason is None and not attempt.finishing:
+        if attempt and attempt.reason is None and not attempt.finishing:
             attempt.reason = reason
-            attempt.task.cancel()
+            if attempt.task:
+                attempt.task.cancel()
+
+    async def expire(self) -> None:
+        """Interrupt what is past its deadline."""
+        now = time.monotonic()
+        for attempt in self.running:
+            if now >= attempt.deadline:
+                self.interrupt(attempt.job.id, "overdue")
+
+    def abandon(self) -> None:
+        """End all attempts where they stand, without a word to the database."""
+        self._runners.clear()
+        for attempt in self.running:
+            if attempt.task:
+                attempt.task.cancel()
+
+    async def idle(self) -> None:
+        """Wait until no attempt is left."""
+        await self._idle.wait()
 
     async def _run(self, attempt: Attempt) -> None:
         log.info("job.started", job=attempt.job.id, kind=attempt.job.kind, attempt=attempt.job.attempt)
         try:
             await self._end(attempt, await self._attempt(attempt))
         finally:
-            self._drop(attempt)
+            self._drop([attempt.job])
 
-    async def _run_brief(self, attempt: Attempt, kind: Kind) -> None:
+    async def _run_brief(self, attempt: Attempt) -> None:
         """Like `_run`, without the writes that a job of milliseconds does not need: its end goes out in a batch."""
         job = attempt.job
+        attempt.task = asyncio.current_task()
         try:
             outcome = await self._attempt(attempt)
             if outcome == _PLAIN:
-                attempt.finishing = True
+                self._finish(attempt)
                 self.flusher.add(job)
                 return
             await self._end(attempt, outcome)
         except BaseException:
-            self._drop(attempt)
+            self._drop([job])
             raise
         self.flusher.settled(job)
-        self._drop(attempt)
+        self._drop([job])
 
-    def _written(self, batch: list[Job]) -> None:
-        for job in batch:
-            self._drop(self._attempts[job.id])
-
-    def _drop(self, attempt: Attempt) -> None:
-        del self._attempts[attempt.job.id]
-        self._taken[attempt.share] -= 1
+    def _drop(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self._taken[self._attempts.pop(job.id).share] -= 1
+        if not self._attempts:
+            self._idle.set()
         self._freed()
+
+    def _finish(self, attempt: Attempt) -> None:
+        """From here on nobody interrupts: the task may go on to write, or to another attempt."""
+        attempt.finishing = True
+        # The interrupt's own cancellation has done its work; a later one (tear-down) still ends this task.
+        if attempt.reason and attempt.task:
+            attempt.task.uncancel()
 
     async def _end(self, attempt: Attempt, outcome: Outcome | None) -> None:
         """Write how the attempt ended, and clear up behind it."""
         job = attempt.job
-        attempt.finishing = True
-        # The interrupt's own cancellation has done its work; a later one (tear-down) still ends this task.
-        if attempt.reason and (task := asyncio.current_task()):
-            task.uncancel()
+        self._finish(attempt)
         if outcome is None or not await self._settled(attempt, outcome):
             log.warning("job.fenced", job=job.id, attempt=job.attempt)
             if isinstance(outcome, Completed) and attempt.kind:
@@ -173,32 +202,40 @@ class Executor:
                 raise UnknownKind(
                     f"kind {job.kind!r} is not loaded by this daemon any more; it was when the job was claimed"
                 )
-            try:
-                async with asyncio.timeout(job.timeout_s) as deadline:
-                    resolved = job.params_resolved if job.params_resolved is not None else attempt.kind.resolve(job)
-                    await failpoints.reach("claimed")
-                    if not attempt.kind.brief and not await self._begin(job, resolved):
-                        return None
-                    await failpoints.reach("begun")
-                    settled = job if resolved is job.params_resolved else replace(job, params_resolved=resolved)
-                    return await attempt.kind.run(settled, attempt.progress)
-            except TimeoutError:
-                if not deadline.expired():
-                    raise
-                raise JobTimeout(
-                    f"the attempt passed its limit of {job.timeout_s:g} s while {attempt.progress.step}",
-                    limit_s=job.timeout_s,
-                    step=attempt.progress.step,
-                ) from None
+            if attempt.reason:  # before it began
+                return self._interrupted(attempt, attempt.reason)
+            attempt.deadline = time.monotonic() + job.timeout_s
+            resolved = job.params_resolved if job.params_resolved is not None else attempt.kind.resolve(job)
+            await failpoints.reach("claimed")
+            if not attempt.kind.brief and not await self._begin(job, resolved):
+                return None
+            await failpoints.reach("begun")
+            settled = job if resolved is job.params_resolved else replace(job, params_resolved=resolved)
+            return await attempt.kind.run(settled, attempt.progress)
         except asyncio.CancelledError:
             if attempt.reason is None:
                 raise
-            return _interrupted(attempt.reason)
+            return self._interrupted(attempt, attempt.reason)
         except ReportdError as error:
             return self._decide(attempt, error)
         except Exception as error:
             log.exception("job.crashed", job=job.id, attempt=job.attempt)
             return self._decide(attempt, _unforeseen(error))
+
+    def _interrupted(self, attempt: Attempt, reason: Reason) -> Outcome | None:
+        match reason:
+            case "cancelled":
+                return Cancelled()
+            case "drain":
+                return Released("drain")
+            case "fenced":
+                return None
+            case "overdue":
+                limit_s, step = attempt.job.timeout_s, attempt.progress.step
+                said = f"the attempt passed its limit of {limit_s:g} s while {step}"
+                return self._decide(attempt, JobTimeout(said, limit_s=limit_s, step=step))
+            case _:
+                assert_never(reason)
 
     async def _begin(self, job: Job, resolved: Mapping[str, Any] | None) -> bool:
         async with session(self._pool) as conn:
@@ -296,18 +333,6 @@ class Executor:
             await failpoints.reach("completed")
             log.info(event, job=job.id, kind=job.kind, attempt=job.attempt, **said)
         return done
-
-
-def _interrupted(reason: Reason) -> Outcome | None:
-    match reason:
-        case "cancelled":
-            return Cancelled()
-        case "drain":
-            return Released("drain")
-        case "fenced":
-            return None
-        case _:
-            assert_never(reason)
 
 
 def _unforeseen(error: Exception) -> ReportdError:

@@ -27,6 +27,9 @@ from reportd.queue.watcher import Watcher
 
 log = structlog.get_logger()
 
+# How often attempts are held against their deadlines: a timer for each would cost a brief job a good part of its time.
+_EXPIRE_S = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
@@ -131,6 +134,7 @@ async def _registered(
             crew = [
                 group.create_task(executor.flusher.run()),
                 group.create_task(every(settings.watch_s, watcher.step)),
+                group.create_task(every(_EXPIRE_S, executor.expire)),
                 group.create_task(every(1.0, lease.beat)),
                 group.create_task(_raise_when(lost)),
             ]
@@ -151,7 +155,7 @@ async def _registered(
 async def _drain(executor: Executor, *, limit_s: float, hurry: asyncio.Event) -> None:
     """Let the running attempts end for `limit_s` seconds, then send the rest back to the queue."""
     log.info("worker.draining", running=len(executor.running), limit_s=limit_s)
-    in_time = asyncio.create_task(_idle(executor))
+    in_time = asyncio.create_task(executor.idle())
     hurried = asyncio.create_task(hurry.wait())
     try:
         await asyncio.wait({in_time, hurried}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
@@ -159,17 +163,10 @@ async def _drain(executor: Executor, *, limit_s: float, hurry: asyncio.Event) ->
             executor.interrupt(attempt.job.id, "drain")
         # A release is one statement; without a database it is not to be had, and the lease's end does the same.
         await asyncio.wait({in_time}, timeout=5.0)
-        for attempt in executor.running:
-            if attempt.task:
-                attempt.task.cancel()
+        executor.abandon()
     finally:
         in_time.cancel()
         hurried.cancel()
-
-
-async def _idle(executor: Executor) -> None:
-    while tasks := [attempt.task for attempt in executor.running if attempt.task]:
-        await asyncio.wait(tasks)
 
 
 async def _leave(pool: Pool, me: int) -> None:
