@@ -247,6 +247,8 @@ async def parts_of(config: Config, pool: Pool, source: Pool) -> AsyncIterator[Pa
                 query_timeout_s=limits.query_timeout_s,
                 lock_wait_s=limits.lock_wait_s,
                 temp_bytes_max=limits.temp_bytes_max,
+                row_bytes_max=limits.row_bytes_max,
+                columns_max=limits.columns_max,
             ),
             render=render,
             settings=RenderSettings(

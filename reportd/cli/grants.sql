@@ -70,6 +70,8 @@ grant execute on function reportd.why(bigint), reportd.stats(text) to :"producer
 alter role :"report" set default_transaction_read_only = on;
 alter role :"report" set statement_timeout = '15min';
 alter role :"report" set idle_in_transaction_session_timeout = '15min';
+-- This one holds for good, and is the only way to hold a role to it that is no superuser.
+alter role :"report" set temp_file_limit = '8GB';
 
 do $$
 declare

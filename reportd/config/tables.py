@@ -149,6 +149,8 @@ class Fetch(Table):
 
     rows_max: Large = Field(default=10_000_000, description="Rows of one block.")
     bytes_max: Large = Field(default=4 * 2**30, description="Bytes of all results of one job on disk.")
+    row_bytes_max: Large = Field(default=16 * 2**20, description="Bytes of one row as CSV.")
+    columns_max: Annotated[int, Field(ge=1, le=1664)] = Field(default=1600, description="Columns of one block.")
     query_timeout_s: Seconds = Field(default=300.0, description="Time of one query, by the server's clock.")
     lock_wait_s: Seconds = Field(default=10.0, description="How long a query waits for a lock.")
     temp_bytes_max: Large = Field(default=8 * 2**30, description="Bytes a query may spill on the server's disk.")

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiofiles
+import asyncpg
 
 from reportd import failpoints
 from reportd.errors import disk_error
-from reportd.fetch.limits import too_many_bytes, too_many_rows
+from reportd.fetch.limits import too_large_a_row, too_many_bytes, too_many_rows
+from reportd.fetch.meter import RowMeter, metered
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
@@ -35,12 +37,16 @@ _PAUSE_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one block may take: `rows`, by the setting named `rows_setting`, and `bytes` of the job's `bytes_max`."""
+    """What one block may take: `rows`, by the setting named `rows_setting`, and `bytes` of the job's `bytes_max`.
+
+    `row_bytes` is what one row may have, as CSV, give or take what one read from the network holds.
+    """
 
     rows: int
     rows_setting: str
     bytes: int
     bytes_max: int
+    row_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,15 @@ async def copy(connection: Connection, query: str, path: Path, *, block: str, al
         file = await aiofiles.open(partial, "wb", buffering=0)
     sink = _Sink(file, partial, block=block, allowance=allowance)
     try:
-        status = await connection.copy_from_query(query, output=sink.take, format="csv", encoding="utf-8")
+        with metered(connection, bytes_max=allowance.row_bytes) as meter:
+            try:
+                status = await connection.copy_from_query(
+                    query, output=lambda chunk: sink.take(chunk, meter), format="csv", encoding="utf-8"
+                )
+            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+                if meter.exceeded:
+                    raise too_large_a_row(block, limit=allowance.row_bytes) from error
+                raise
         await sink.flush()
         with _on_disk(block):
             await failpoints.reach("fetching")
@@ -118,7 +132,8 @@ class _Sink:
         self.digest = hashlib.sha256()
         self.bytes = 0
 
-    async def take(self, chunk: bytes) -> None:
+    async def take(self, chunk: bytes, meter: RowMeter) -> None:
+        meter.handed_over()
         self.digest.update(chunk)
         self.bytes += len(chunk)
         if self.bytes > self._allowance.bytes:

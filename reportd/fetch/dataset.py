@@ -18,7 +18,7 @@ from reportd.fetch.copy import Allowance, copy
 from reportd.fetch.failure import translated
 from reportd.fetch.limits import FetchLimits
 from reportd.fetch.query import Query, prepare
-from reportd.fetch.snapshot import snapshot
+from reportd.fetch.snapshot import forget, snapshot
 from reportd.report.definition import Block, Report
 from reportd.report.params import Params
 from reportd.spool import Dataset, Spooled
@@ -107,7 +107,9 @@ async def spool_query(
     allowance = _allowance(report, limits, spent=spent)
     with translated(query.sent, limits):
         async with asyncio.timeout(limits.query_timeout_s + _SILENCE_LIMIT_S):
+            await query.tell_secrets(connection)
             copied = await copy(connection, query.text, path, block=block.name, allowance=allowance)
+            await forget(connection)
     return Spooled(block.name, path.name, query.columns, copied.rows, copied.bytes, copied.sha256)
 
 
@@ -116,7 +118,13 @@ def _allowance(report: Report, limits: FetchLimits, *, spent: int) -> Allowance:
     rows, setting = limits.rows_max, "fetch.rows_max"
     if report.max_rows is not None and report.max_rows < rows:
         rows, setting = report.max_rows, "the report's max_rows"
-    return Allowance(rows=rows, rows_setting=setting, bytes=limits.bytes_max - spent, bytes_max=limits.bytes_max)
+    return Allowance(
+        rows=rows,
+        rows_setting=setting,
+        bytes=limits.bytes_max - spent,
+        bytes_max=limits.bytes_max,
+        row_bytes=limits.row_bytes_max,
+    )
 
 
 def _publish(dataset: Dataset, directory: Path) -> Dataset:

@@ -30,6 +30,10 @@ _READ_ONLY = "25006"
 _NO_RIGHT = "42501"
 _SYNTAX = "42601"
 _UNCLEAR_TYPES = {"42P18", "42P08"}
+# What the server says in these classes may repeat a value, in a form that nobody can foresee (upper(:key)::int).
+_REPEATS_QUOTED = "22"
+_REPEATS_ANYHOW = ("21", "23", "38", "39", "44", "P0", "XX")
+_WORDS_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Sent:
     """A text sent to the server for `block`, and how to read what the server says about it.
 
     `bound` came after `offset` other characters; `secrets` are values that must not be repeated; `prepared` says that
-    PREPARE took the same statement.
+    PREPARE took the same statement, `tells_secrets` that this one works on secrets.
     """
 
     block: Block
@@ -45,15 +49,20 @@ class Sent:
     offset: int = 0
     secrets: tuple[str, ...] = ()
     prepared: bool = False
+    tells_secrets: bool = False
 
     def place(self, position: int) -> tuple[int, int]:
         """Line and column in the file of what the server calls `position` (from 1)."""
         return self.bound.locate(position - self.offset, line=self.block.line, column=self.block.column)
 
     def worded(self, text: str) -> str:
-        """`text` with `$1` as the placeholder that the author wrote, and without secrets."""
+        """`text` with `$1` as the placeholder that the author wrote, without secrets, and no longer than a reader's
+        patience: the server repeats a value however long it is.
+        """
         for secret in self.secrets:
             text = text.replace(secret, MASK)
+        if len(text) > _WORDS_MAX:
+            text = f"{text[:_WORDS_MAX]} … ({len(text):,} characters)"
         return re.sub(r"\$([0-9]+)", self._placeholder, text)
 
     def _placeholder(self, match: re.Match[str]) -> str:
@@ -90,6 +99,12 @@ def _failed(error: asyncpg.PostgresError, sent: Sent, *, timed_out_s: float | No
     sqlstate = said["sqlstate"] or ""
     message = sent.worded(said["message"] or str(error))
     hint, detail = (sent.worded(text) if (text := said[name]) else None for name in ("hint", "detail"))
+    if sent.tells_secrets:
+        hint = detail = None
+        if sqlstate.startswith(_REPEATS_QUOTED):
+            message = re.sub(r'".*"', f'"{MASK}"', message, flags=re.DOTALL)
+        elif sqlstate.startswith(_REPEATS_ANYHOW):
+            message = f"error {sqlstate}; what the server says is withheld, since the query works on a secret"
     if sqlstate == _SPILLED:
         return too_much_spilled(block.name, message=message)
     if sqlstate == _CANCELLED and timed_out_s is not None:

@@ -15,7 +15,7 @@ from reportd.fetch.dataset import spool_blocks, spool_query
 from reportd.fetch.failure import Sent, translated
 from reportd.fetch.limits import FetchLimits
 from reportd.fetch.query import prepare
-from reportd.fetch.snapshot import snapshot
+from reportd.fetch.snapshot import forget, snapshot
 from reportd.report import binding
 from reportd.report.definition import Block, Report
 from reportd.report.params import Params, Value
@@ -56,7 +56,6 @@ class Inquiry:
             )
         # A name that no block can have: the file of a block is never written over.
         block = replace(block, name=f"query.{len(self._asked) + 1}")
-        await self._execute(block, "SAVEPOINT asked")
         try:
             query = await prepare(self._connection, block, self._params.bound(values), self._limits)
             spent = sum(each.bytes for each in (*self.dataset.blocks.values(), *self._asked.values()))
@@ -65,15 +64,11 @@ class Inquiry:
             )
         except QueryError:
             # The report's code may take the error and ask for something else.
-            await self._execute(block, "ROLLBACK TO SAVEPOINT asked")
+            with translated(Sent(block, binding.inlined("", {})), self._limits):
+                await forget(self._connection)
             raise
         self._asked[block.name] = spooled
         return spooled
-
-    async def _execute(self, block: Block, statement: str) -> None:
-        assert self._connection is not None
-        with translated(Sent(block, binding.inlined("", {})), self._limits):
-            await self._connection.execute(statement)
 
     async def close(self, names: Mapping[str, str]) -> None:
         """No more queries: end the snapshot, and take what was asked for into the dataset.

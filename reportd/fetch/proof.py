@@ -10,7 +10,7 @@ from reportd.errors import QueryError
 from reportd.fetch.failure import Sent, query_error, translated
 from reportd.fetch.limits import FetchLimits
 from reportd.fetch.query import COPY_OPENING, bind, typed
-from reportd.fetch.snapshot import enter
+from reportd.fetch.snapshot import enter, forget
 from reportd.report.definition import Block, Report
 from reportd.report.fault import nearest
 
@@ -43,12 +43,11 @@ async def check(connection: Connection, report: Report) -> list[Finding]:
     try:
         findings = []
         for block in report.queries:
-            await connection.execute("SAVEPOINT block")
             try:
                 await _check(connection, report, block)
             except QueryError as error:
                 findings.append(Finding(block.name, error))
-                await connection.execute("ROLLBACK TO block")
+            await forget(connection)
         return findings
     finally:
         await connection.execute("ROLLBACK")

@@ -1,14 +1,18 @@
-"""One block's query: prepared for its types and faults, its params put in as literals that the server has quoted."""
+"""One block's query: prepared for its types and faults, its params put in as literals that the server has quoted.
+
+A secret is no literal: others may read the text of a running statement (pg_stat_activity), and the server writes it to
+its log when the statement fails. It travels as a setting of the transaction that the statement looks up.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reportd.fetch.failure import Sent, query_error, translated
-from reportd.fetch.limits import FetchLimits
+from reportd.fetch.limits import FetchLimits, too_many_columns
 from reportd.report import binding
 from reportd.report.binding import Bound
 from reportd.report.definition import Block, Report
@@ -21,19 +25,30 @@ if TYPE_CHECKING:
 
 # What the driver puts before a query that it is to copy; positions in the server's errors count it.
 COPY_OPENING = "COPY ("
+_NO_PARAMETER = "42P02"
 
 _TYPES = "select format_type(type, null) from unnest($1::oid[]) with ordinality as t(type, n) order by n"
 _LITERALS = "select quote_literal(text) from unnest($1::text[]) with ordinality as l(text, n) order by n"
+_SECRETS = "select set_config(name, value, true) from unnest($1::text[], $2::text[]) as s(name, value)"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A block's query, ready for COPY: `text` has no params left; `sent` reads the server's errors about it."""
+    """A block's query, ready for COPY: `text` has no params left; `sent` reads the server's errors about it.
+
+    `secrets` are the texts of secret params by the settings that `text` looks them up in.
+    """
 
     block: Block
     text: str
     columns: tuple[SpoolColumn, ...]
     sent: Sent
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    async def tell_secrets(self, connection: Connection) -> None:
+        """Make the secrets known to the transaction that the query is to run in. Errors: asyncpg's own."""
+        if self.secrets:
+            await connection.fetch(_SECRETS, list(self.secrets), list(self.secrets.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +66,17 @@ async def prepare(connection: Connection, block: Block, params: Params, limits: 
         if name not in params.values:
             known = nearest(name, params.values)
             raise query_error(f'no value is given for ":{name}"{known}', block=block, line=block.line)
-    secrets = _secrets(params)
-    with translated(Sent(block, bound, secrets=secrets), limits):
+    hidden = _hidden(params)
+    with translated(Sent(block, bound, secrets=hidden), limits):
         found = await typed(connection, block, bound)
-        literals = await _literals(connection, bound.names, params, found)
+        if len(found.columns) > limits.columns_max:
+            raise too_many_columns(block.name, columns=len(found.columns), limit=limits.columns_max)
+        secrets = _secrets(bound.names, params)
+        literals = await _literals(connection, bound.names, params, found, secrets)
     inlined = binding.inlined(block.sql, literals)
-    sent = Sent(block, inlined, offset=len(COPY_OPENING), secrets=secrets, prepared=True)
-    return Query(block, inlined.text, found.columns, sent)
+    sent = Sent(block, inlined, offset=len(COPY_OPENING), secrets=hidden, prepared=True, tells_secrets=bool(secrets))
+    settings = {setting: params.values[name].text or "" for name, setting in secrets.items()}
+    return Query(block, inlined.text, found.columns, sent, settings)
 
 
 def bind(report: Report, block: Block) -> Bound:
@@ -69,6 +88,9 @@ async def typed(connection: Connection, block: Block, bound: Bound) -> Typed:
     """PREPARE the query, which proves that it is one statement. Errors: asyncpg's own; QueryError about its columns."""
     statement = await connection.prepare(bound.text)
     params, columns = statement.get_parameters(), statement.get_attributes()
+    if len(params) > len(bound.names):
+        message = f"write :name in place of ${len(params)}; reportd numbers the parameters itself"
+        raise query_error(message, block=block, line=block.line, sqlstate=_NO_PARAMETER)
     _check_names(block, [column.name for column in columns])
     oids = [type.oid for type in params] + [column.type.oid for column in columns]
     types: list[str] = [row[0] for row in await connection.fetch(_TYPES, oids)]
@@ -91,19 +113,32 @@ def _check_names(block: Block, names: Sequence[str]) -> None:
             raise query_error(message, block=block, line=block.line)
 
 
-async def _literals(connection: Connection, names: Sequence[str], params: Params, found: Typed) -> dict[str, str]:
-    """Each param as an expression: quoted by the server, cast to the declared type, else to what PREPARE found."""
+async def _literals(
+    connection: Connection, names: Sequence[str], params: Params, found: Typed, secrets: Mapping[str, str]
+) -> dict[str, str]:
+    """Each param as an expression: quoted by the server, or looked up if it is secret, cast to the declared type, else
+    to what PREPARE found.
+    """
     if not names:
         return {}
     values = [params.values[name] for name in names]
-    quoted = await connection.fetch(_LITERALS, [value.text for value in values])
+    open_texts = [None if name in secrets else value.text for name, value in zip(names, values, strict=True)]
+    quoted = {name: row[0] for name, row in zip(names, await connection.fetch(_LITERALS, open_texts), strict=True)}
+    quoted |= {name: f"pg_catalog.current_setting('{setting}')" for name, setting in secrets.items()}
     return {
-        name: f"{row[0] or 'NULL'}::{value.type or found.params[name]}"
-        for name, row, value in zip(names, quoted, values, strict=True)
+        name: f"{quoted[name] or 'NULL'}::{value.type or found.params[name]}"
+        for name, value in zip(names, values, strict=True)
     }
 
 
-def _secrets(params: Params) -> tuple[str, ...]:
+def _secrets(names: Sequence[str], params: Params) -> dict[str, str]:
+    """The setting for each of `names` that is a secret with a value."""
+    secret = {name for param in params.params if param.secret for name in param.names}
+    given = [name for name in names if name in secret and params.values[name].text is not None]
+    return {name: f"reportd.secret_{number}" for number, name in enumerate(given, start=1)}
+
+
+def _hidden(params: Params) -> tuple[str, ...]:
     """The texts of secret values, the longest first, so that no shorter one takes a piece out of it."""
     texts = {params.values[name].text for param in params.params if param.secret for name in param.names}
     return tuple(sorted((text for text in texts if text), key=len, reverse=True))

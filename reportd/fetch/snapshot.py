@@ -75,7 +75,10 @@ async def snapshot(pool: Pool, *, timezone: str, limits: FetchLimits) -> AsyncIt
 
 
 async def enter(connection: Connection, *, timezone: str, limits: FetchLimits) -> datetime:
-    """Begin that transaction on `connection`; the snapshot's time. The caller ends it. Errors: asyncpg's own."""
+    """Begin that transaction on `connection`; the snapshot's time. The caller ends it. Errors: asyncpg's own.
+
+    What runs afterwards can be undone by `forget`.
+    """
     await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     as_of: datetime = await connection.fetchval(
         _ENTER,
@@ -84,7 +87,17 @@ async def enter(connection: Connection, *, timezone: str, limits: FetchLimits) -
         _milliseconds(limits.lock_wait_s),
         f"{limits.temp_bytes_max // 1024}kB",
     )
+    await connection.execute("SAVEPOINT entered")
     return as_of
+
+
+async def forget(connection: Connection) -> None:
+    """Undo what a query has done to the session, so that the next finds it as `enter` left it; the snapshot stays.
+
+    A SELECT can change every setting by set_config(): the time limit, the search path, how its successors are read.
+    Errors: asyncpg's own.
+    """
+    await connection.execute("ROLLBACK TO SAVEPOINT entered")
 
 
 async def _leave(pool: Pool, connection: PoolConnectionProxy[Record]) -> None:
