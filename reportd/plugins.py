@@ -6,7 +6,9 @@ Formats and kinds come by entry points, our own like anybody's; a report is a `.
 
 from __future__ import annotations
 
+import asyncio
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from reportd.errors import ConfigError, ReportdError, ReportError
-from reportd.report import folder, reader, sqlfile, targets
+from reportd.report import folder, reader, sqlfile, targets, translation
 from reportd.report.definition import Report, ReportSource
 from reportd.report.fault import fault
 
@@ -60,16 +62,49 @@ def reports(directories: Sequence[Path]) -> list[LoadedReport]:
     """
     by_name: dict[str, list[LoadedReport]] = {}
     for path in _files(directories):
-        loaded = _load(path)
+        loaded = load(path)
         by_name.setdefault(loaded.name, []).append(loaded)
     return [_the_only(name, found) for name, found in sorted(by_name.items())]
+
+
+def load(path: Path) -> LoadedReport:
+    """The report at `path`, a `.sql` file or a directory."""
+    try:
+        report = reader.read(_source(path))
+        targets.check(report, channels())
+        return report
+    except ReportError as error:
+        name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-")[:63] or "report"
+        return Broken(name, str(path), error)
+
+
+class Watch:
+    """Tells when somebody has worked on the report directories since they were last read."""
+
+    def __init__(self, directories: Sequence[Path]) -> None:
+        self._directories = directories
+        self._seen = self._read = stamp(directories)
+
+    async def settled_change(self) -> bool:
+        """Whether they differ from what was read, and have stood still since the last look."""
+        before, self._seen = self._seen, await asyncio.to_thread(stamp, self._directories)
+        return self._seen == before and self._seen != self._read
+
+    async def reading(self) -> None:
+        """Say, before it is done, that they are about to be read."""
+        self._read = await asyncio.to_thread(stamp, self._directories)
 
 
 def stamp(directories: Sequence[Path]) -> frozenset[tuple[str, int, int, int]]:
     """What tells one state of the report directories from another: path, time of change, size, number of each file."""
     found = set()
     for directory in directories:
-        for path in (directory, *directory.glob("*"), *directory.glob("*/*")):
+        for path in (
+            directory,
+            *directory.glob("*"),
+            *directory.glob("*/*"),
+            *directory.glob(f"*/{translation.FOLDER}*"),
+        ):
             with suppress(OSError):  # it has gone since it was listed: the next stamp is without it
                 status = path.stat()
                 if not path.is_dir():
@@ -111,32 +146,43 @@ def _is_report(path: Path) -> bool:
     return path.suffix == ".sql"
 
 
-def _load(path: Path) -> LoadedReport:
-    try:
-        report = reader.read(ReportSource(sqlfile.kind_name(path.name), _texts(path), str(path)))
-        targets.check(report, channels())
-        return report
-    except ReportError as error:
-        name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-")[:63] or "report"
-        return Broken(name, str(path), error)
-
-
-def _texts(path: Path) -> dict[str, str]:
+def _source(path: Path) -> ReportSource:
     """The report's text: a name and the content of each of its files."""
+    name = sqlfile.kind_name(path.name)
     if not path.is_dir():
-        return {path.name: _read(path)}
+        return ReportSource(name, {path.name: _text(path, _content(path))}, str(path))
     texts: dict[str, str] = {}
+    assets: dict[str, str] = {}
+    spent = 0
+    for file in _parts(path):
+        content = _content(path / file, spent=spent)
+        spent += len(content)
+        if folder.is_asset(file):
+            assets[file] = b64encode(content).decode("ascii")
+        else:
+            texts[file] = _text(path / file, content)
+    return ReportSource(name, texts, str(path), assets)
+
+
+def _parts(directory: Path) -> list[str]:
+    """The files of the report in `directory`, by their names within it. Errors: ReportError for one that leads out."""
     try:
-        files = sorted(file for file in path.iterdir() if folder.belongs(file.name) and not file.is_dir())
+        found = [*directory.iterdir(), *directory.glob(f"{translation.FOLDER}*")]
     except OSError as error:
-        raise fault(str(path), f"can't be read: {error.strerror}") from error
-    for file in files:
-        texts[file.name] = _read(file, spent=sum(map(len, texts.values())))
-    return texts
+        raise fault(str(directory), f"can't be read: {error.strerror}") from error
+    parts = []
+    for path in sorted(found):
+        name = path.relative_to(directory).as_posix()
+        if not (folder.belongs(name) or folder.is_asset(name)) or path.is_dir():
+            continue
+        if not path.resolve().is_relative_to(directory.resolve()):
+            raise fault(str(path), "is a link that leads out of the report's directory; copy the file here")
+        parts.append(name)
+    return parts
 
 
-def _read(path: Path, *, spent: int = 0) -> str:
-    """The text of one file, after `spent` characters of the same report."""
+def _content(path: Path, *, spent: int = 0) -> bytes:
+    """The content of one file, after `spent` bytes of the same report."""
     try:
         with path.open("rb") as file:
             data = file.read(SOURCE_BYTES_MAX + 1)
@@ -144,6 +190,10 @@ def _read(path: Path, *, spent: int = 0) -> str:
         raise fault(str(path), f"can't be read: {error.strerror}") from error
     if len(data) + spent > SOURCE_BYTES_MAX:
         raise fault(str(path), f"is larger than {SOURCE_BYTES_MAX // 1024} kB{', the others included' * bool(spent)}")
+    return data
+
+
+def _text(path: Path, data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -46,7 +45,7 @@ class Shelf:
         taken = {report.name for report in loaded}
         self._installed = [each for each in installed if each.name not in taken]
         self._fixed = {each.name: each.kind for each in self._installed} | dict(own)
-        self._seen = self._read = plugins.stamp(directories)
+        self._watch = plugins.Watch(directories)
         self.kinds: dict[str, Kind] = self._fixed | catalogue.runnable(loaded, parts)
 
     async def announce(self, worker: int) -> None:
@@ -64,15 +63,14 @@ class Shelf:
 
     async def settled_change(self) -> bool:
         """Whether the report directories differ from what was read, and have stood still since the last look."""
-        before, self._seen = self._seen, await asyncio.to_thread(plugins.stamp, self._directories)
-        return self._seen == before and self._seen != self._read
+        return await self._watch.settled_change()
 
     async def reload(self) -> None:
         """Read all reports again and announce what changed. What can't be read is a broken kind, as at the start.
 
         Errors: DatabaseUnavailable; the new reports are run all the same, and the next call announces them.
         """
-        self._read = await asyncio.to_thread(plugins.stamp, self._directories)
+        await self._watch.reading()
         try:
             loaded = await catalogue.load(self._directories, source=self._parts.source)
         except ConfigError as error:
