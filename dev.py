@@ -80,14 +80,14 @@ def lock() -> int:
     uv = shutil.which("uv") or str(VENV / "bin/uv")
     if not Path(uv).exists():
         subprocess.run([str(PYTHON), "-m", "pip", "install", "--quiet", "uv"], check=True)
-    options = ["--universal", "--generate-hashes", "--all-extras", "--python-version", "3.11"]
+    options = ["--universal", "--generate-hashes", "--python-version", "3.11"]
     bare = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     compile = [uv, "pip", "compile", *bare, *options, "pyproject.toml"]
     return max(
         subprocess.run([*compile, *what], cwd=ROOT, check=False).returncode
         for what in (
-            ["--group", "build", "-o", LOCK.name],
-            ["--group", "build", "--group", "dev", "-c", LOCK.name, "-o", DEV_LOCK.name],
+            ["--extra", "embedded", "--group", "build", "-o", LOCK.name],
+            ["--all-extras", "--group", "build", "--group", "dev", "-c", LOCK.name, "-o", DEV_LOCK.name],
         )
     )
 

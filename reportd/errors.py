@@ -216,6 +216,13 @@ class PdfEngineMissing(ReportdError):
     retryable = False
 
 
+class ExtraMissing(ReportdError):
+    """A format needs a package that an extra of reportd's brings; the message has the install line."""
+
+    code = "extra-missing"
+    retryable = False
+
+
 class StoreFull(ReportdError):
     """No space for spool or artifact; nothing half-written was kept."""
 

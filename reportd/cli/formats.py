@@ -25,17 +25,19 @@ if "pdf" not in reasons:
     from reportd.render.engine import Engine
     from reportd.render.scripts import SAMPLES
     lacking = [name for name, sample in SAMPLES.items() if Engine().ready(sample)]
-json.dump([reasons, lacking], sys.stdout)
+optional = [name for name, error in found.unusable.items() if error.code == "extra-missing"]
+json.dump([reasons, optional, lacking], sys.stdout)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
     """`unusable`: the installed formats that can't be made here, each with the reason and its remedy in words.
-    `lacking`: the scripts that would stand as boxes in a PDF.
+    `optional`: those of them that only lack an extra. `lacking`: the scripts that would stand as boxes in a PDF.
     """
 
     unusable: Mapping[str, str]
+    optional: Sequence[str] = ()
     lacking: Sequence[str] = ()
 
 
@@ -64,8 +66,8 @@ async def probe() -> Probed:
         last = said.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
         return _none(formats, f"loading the renderers ended with status {process.returncode}: {last[0]}")
     # The last line: WeasyPrint writes there, too, when it misses something.
-    reasons, lacking = json.loads(out.splitlines()[-1])
-    return Probed(reasons, tuple(lacking))
+    reasons, optional, lacking = json.loads(out.splitlines()[-1])
+    return Probed(reasons, tuple(optional), tuple(lacking))
 
 
 def _none(formats: Mapping[str, str], reason: str) -> Probed:

@@ -28,12 +28,7 @@ async def documents() -> list[Finding]:
     """Every format, and the font that the documents are set in."""
     probed = await formats.probe()
     reasons = probed.unusable
-    findings = [
-        fault(f"format {name}", reason, "see the reason; the other formats go on working")
-        if (reason := reasons.get(name))
-        else ok(f"format {name}", "a test document came out")
-        for name in plugins.formats()
-    ]
+    findings = [_format(name, reasons.get(name), optional=name in probed.optional) for name in plugins.formats()]
     if find_spec(_FONT) is None:
         findings.append(warning("font", "Source Sans 3 is not installed", "pip install fontpkg-source-sans-3"))
     else:
@@ -41,6 +36,13 @@ async def documents() -> list[Finding]:
     if "pdf" not in reasons:
         findings.append(_scripts(probed.lacking))
     return findings
+
+
+def _format(name: str, reason: str | None, *, optional: bool) -> Finding:
+    if reason is None:
+        return ok(f"format {name}", "can be made")
+    tell = warning if optional else fault
+    return tell(f"format {name}", reason, "see the reason; the other formats go on working")
 
 
 def _scripts(lacking: Sequence[str]) -> Finding:

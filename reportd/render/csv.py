@@ -7,15 +7,15 @@ report that has no table gives the rows behind its tiles and charts instead.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from reportd.errors import disk_error
+from reportd.render.tablefiles import CHUNK_BYTES, write_each
 from reportd.render.task import RenderedFile, RenderSettings
 from reportd.report.document import Document, Section
 
-_CHUNK_BYTES = 1 << 20
+CONTENT_TYPE = "text/csv; charset=utf-8; header=present"
+ENDING = ".csv"
 
 
 class CSV:
@@ -25,34 +25,30 @@ class CSV:
 
     def render(self, document: Document, *, out: Path, settings: RenderSettings) -> list[RenderedFile]:
         """Write one file per table: `REPORT.csv` where there is one, else `REPORT-BLOCK.csv` each."""
-        sections: tuple[Section, ...] = document.tables or document.sections
-        report = document.provenance.report
-        if len(sections) == 1:
-            return [_write(sections[0], out / f"{report}.csv")]
-        return [_write(section, out / f"{report}-{section.name}.csv") for section in sections]
+        return write_each(document, out=out, format=self.format, ending=ENDING, content_type=CONTENT_TYPE, write=_write)
 
 
-def _write(section: Section, path: Path) -> RenderedFile:
-    try:
-        with path.open("wb") as file:
-            file.write(_line(column.name for column in section.columns).encode())
-            if section.rows is not None:
-                with Path(section.rows.path).open("rb") as spool:
-                    shutil.copyfileobj(spool, file, _CHUNK_BYTES)
-    except OSError as error:
-        raise disk_error(error, doing=f"writing {path.name}") from error
-    return RenderedFile(
-        format=CSV.format,
-        name=path.name,
-        path=str(path),
-        content_type="text/csv; charset=utf-8; header=present",
-        rows=section.rows.count if section.rows is not None else 0,
-    )
+def content(section: Section) -> Iterator[bytes]:
+    """The bytes of a section's file, a piece at a time."""
+    yield line(column.name for column in section.columns).encode()
+    if section.rows is not None:
+        with Path(section.rows.path).open("rb") as spool:
+            while chunk := spool.read(CHUNK_BYTES):
+                yield chunk
 
 
-def _line(cells: Iterable[str]) -> str:
-    return ",".join(_quoted(cell) if any(sign in cell for sign in '",\r\n') else cell for cell in cells) + "\n"
+def line(cells: Iterable[str], delimiter: str = ",") -> str:
+    """One record, quoted where it must be."""
+    return delimiter.join(quoted(cell, delimiter) for cell in cells) + "\n"
 
 
-def _quoted(cell: str) -> str:
+def quoted(cell: str, delimiter: str) -> str:
+    """`cell` as it stands in a record; quoted if it is empty, too, as that would be NULL."""
+    if cell and not any(sign in cell for sign in (delimiter, '"', "\r", "\n")):
+        return cell
     return '"' + cell.replace('"', '""') + '"'
+
+
+def _write(section: Section, path: Path) -> None:
+    with path.open("wb") as file:
+        file.writelines(content(section))

@@ -1,11 +1,11 @@
 """JSON: `{meta, params, blocks}`, every block of the report with all its rows, written as they are read.
 
-A row is an object, its keys the names that the SQL gave. The rule for values is that a reader gets back exactly what
-Postgres had:
+A row is an object, its keys the names that the SQL gave; a name that comes again is `name_2`. The rule for values is
+that a reader gets back exactly what Postgres had:
 
 - whole numbers and decimals are numbers, written with Postgres' own digits, while a double holds them: past 2^53 - 1
   either way, or where a decimal would come back as another one, they are strings; so are NaN and the infinities;
-- booleans are `true` and `false`, NULL is `null`, json and jsonb stand as they are;
+- booleans are `true` and `false`, NULL is `null`, json and jsonb stand as they are, on one line;
 - timestamps are RFC 3339 (`2026-01-31T09:30:00+01:00`, without an offset for timestamp without time zone);
 - arrays are lists, of lists where they have more dimensions, their elements by these same rules;
 - everything else (dates, intervals, uuid, ranges, bytea, money, enums, …) is a string, as Postgres writes it.
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import islice
@@ -31,7 +31,7 @@ from reportd.spool import read
 # A cell that is not NULL, as Postgres wrote it → its JSON text.
 Write = Callable[[str], str]
 
-_ROWS_PER_WRITE = 500
+ROWS_PER_WRITE = 500
 _SAFE_INTEGER = (1 << 53) - 1
 # Any decimal of so many significant digits survives a double.
 _SAFE_DIGITS = 15
@@ -80,13 +80,16 @@ def _meta(document: Document) -> dict[str, object]:
 
 
 def _block(section: Section) -> Iterator[str]:
-    columns = [{"name": column.name, "type": canonical(column.type)} for column in section.columns]
+    columns = [
+        {"name": name, "type": canonical(column.type)}
+        for name, column in zip(keys(section.columns), section.columns, strict=True)
+    ]
     head = {"name": section.name, "kind": _kind(section), "title": section.title, "columns": columns}
     yield _dumps(head)[:-1] + ', "rows": ['
     if section.rows is not None:
-        rows = _rows(section.columns, section.rows.path)
+        objects = rows(section.columns, section.rows.path)
         separator = "\n"
-        while batch := ",\n".join(islice(rows, _ROWS_PER_WRITE)):
+        while batch := ",\n".join(islice(objects, ROWS_PER_WRITE)):
             yield separator + batch
             separator = ",\n"
     yield "\n]}"
@@ -106,16 +109,30 @@ def _kind(section: Section) -> str:
             return "data"
 
 
-def _rows(columns: tuple[Column, ...], path: str) -> Iterator[str]:
-    cells = [(f"{_dumps(column.name)}: ", writer(column.type)) for column in columns]
+def rows(columns: Sequence[Column], path: str) -> Iterator[str]:
+    """The spooled rows at `path` as an object each, on one line."""
+    cells = [
+        (f"{_dumps(key)}: ", writer(column.type), column.index)
+        for key, column in zip(keys(columns), columns, strict=True)
+    ]
     for row in read(path):
-        yield (
-            "{"
-            + ", ".join(
-                [key + ("null" if cell is None else write(cell)) for (key, write), cell in zip(cells, row, strict=True)]
-            )
-            + "}"
-        )
+        values = [(key, write, row[index]) for key, write, index in cells]
+        yield "{" + ", ".join([key + ("null" if cell is None else write(cell)) for key, write, cell in values]) + "}"
+
+
+def keys(columns: Iterable[Column]) -> list[str]:
+    """A key for each column, which no other has: its name, or `name_2` where that is taken."""
+    wanted = [column.name for column in columns]
+    found: list[str] = []
+    taken: set[str] = set()
+    for name in wanted:
+        key, number = name, 1
+        while key in taken or (number > 1 and key in wanted):
+            number += 1
+            key = f"{name}_{number}"
+        taken.add(key)
+        found.append(key)
+    return found
 
 
 def writer(type_name: str) -> Write:
@@ -129,6 +146,11 @@ def writer(type_name: str) -> Write:
 
 def _verbatim(text: str) -> str:
     return text
+
+
+def _on_one_line(text: str) -> str:
+    # Inside its strings JSON has no line breaks, so these are only white space.
+    return text.replace("\r", " ").replace("\n", " ")
 
 
 def _integer(text: str) -> str:
@@ -171,7 +193,7 @@ _WRITERS: dict[str, Write] = {
     "real": _float,
     "double precision": _float,
     "boolean": _boolean,
-    "json": _verbatim,
+    "json": _on_one_line,
     "jsonb": _verbatim,
     "timestamp with time zone": _timestamp,
     "timestamp without time zone": _timestamp,

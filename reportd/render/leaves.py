@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reportd.errors import PdfEngineMissing, RenderError, ReportdError
+from reportd.errors import ExtraMissing, PdfEngineMissing, RenderError, ReportdError
 from reportd.render.specimen import specimen
 from reportd.render.task import Renderer, RenderSettings
 
@@ -42,9 +42,9 @@ def load(formats: Mapping[str, str]) -> Leaves:
         module, _, attribute = place.partition(":")
         try:
             renderers[name] = getattr(importlib.import_module(module), attribute)()
-            if place.startswith(_OWN):
+            if place.startswith(_OWN) and getattr(renderers[name], "warms", True):
                 _warm(renderers[name])
-        except PdfEngineMissing as error:
+        except (PdfEngineMissing, ExtraMissing) as error:
             renderers.pop(name, None)
             unusable[name] = error
         except Exception as error:  # noqa: BLE001  a plugin may fail in any way; its format alone is lost

@@ -57,13 +57,13 @@ async def test_an_installed_format_and_kind_work_and_a_broken_one_is_named(
         assert (broken["kind"], broken["level"]) == ("absent", "error")
         assert "reportd_sample:Absent" in broken["error"]
 
-        made = await ended(connection, "orders", formats="tsv")
+        made = await ended(connection, "orders", formats="md")
         assert made["status"] == "completed", made["error"]
         [file] = await connection.fetch("select * from reportd.artifacts where job_id = $1", made["id"])
-        assert (file["name"], file["rows"]) == ("orders-orders.tsv", 2)
-        assert file["content_type"] == "text/tab-separated-values"
+        assert (file["name"], file["rows"]) == ("orders-orders.md", 2)
+        assert file["content_type"] == "text/markdown"
         text = await asyncio.to_thread(Path(file["uri"].removeprefix("file://")).read_text, encoding="utf-8")
-        assert text == "No\tAmount\n1\t1,234.5\n2\t2,469.0\n"
+        assert text == "No | Amount\n--- | ---\n1 | 1,234.5\n2 | 2,469.0\n"
 
         greeted = await ended(connection, "greet", '{"whom": "Ada"}')
         assert (greeted["status"], greeted["result"]) == ("completed", '{"said": "Hello, Ada!"}')

@@ -61,10 +61,10 @@ async def test_the_report_in_python_makes_its_document(
 
 async def test_the_plugin_makes_files_and_greets(tmp_path: Path) -> None:
     names: dict[str, Any] = {}
-    exec(shown("python", "class TSV"), names)
+    exec(shown("python", "class Markdown"), names)
     table = document(tmp_path / "spool", Given("table", {"amount": "numeric"}, [["1234.5"], [None]], name="orders"))
-    [file] = names["TSV"]().render(table, out=tmp_path, settings=RenderSettings())
-    assert Path(file.path).read_text(encoding="utf-8") == "1,234.5\n–\n"
+    [file] = names["Markdown"]().render(table, out=tmp_path, settings=RenderSettings())
+    assert Path(file.path).read_text(encoding="utf-8") == "Amount\n---\n1,234.5\n–\n"
     now = datetime(2026, 1, 1, tzinfo=UTC)
     job = Job(1, "greet", "default", 0, now, now, 1, 0, 0, 1, 10.0, {"whom": "Ada"})
     assert await names["Greet"]().run(job, Progress()) == Completed(result={"said": "Hello, Ada!"})

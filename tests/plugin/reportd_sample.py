@@ -10,22 +10,23 @@ from reportd import Artifact, Completed, Document, Job, Progress, RenderedFile, 
 from reportd.errors import ParamsError
 
 
-class TSV:
-    """Format `tsv`: one file per table, values as on the page, between tabs."""
+class Markdown:
+    """Format `md`: one file per table, values as on the page, between bars."""
 
-    format = "tsv"
+    format = "md"
 
     def render(self, document: Document, *, out: Path, settings: RenderSettings) -> list[RenderedFile]:
-        """Write `<report>-<table>.tsv` for each table."""
+        """Write `<report>-<table>.md` for each table."""
         files = []
         for table in document.tables:
-            path = out / f"{document.provenance.report}-{table.name}.tsv"
+            path = out / f"{document.provenance.report}-{table.name}.md"
             with path.open("w", encoding="utf-8") as file:
-                file.write("\t".join(column.title for column in table.columns) + "\n")
+                file.write(" | ".join(column.title for column in table.columns) + "\n")
+                file.write(" | ".join("---" for _ in table.columns) + "\n")
                 for row in read(table.rows.path):
                     shown = (display(row[c.index], c.format, document.locale) for c in table.columns)
-                    file.write("\t".join(shown) + "\n")
-            files.append(RenderedFile("tsv", path.name, str(path), "text/tab-separated-values", rows=table.rows.count))
+                    file.write(" | ".join(shown) + "\n")
+            files.append(RenderedFile("md", path.name, str(path), "text/markdown", rows=table.rows.count))
         return files
 
 

@@ -13,7 +13,7 @@ from reportd.errors import PdfEngineMissing
 from reportd.render.pool import RenderPool
 from tests.renders import LIMITS, ignore, render_task
 
-FORMATS = ("pdf", "xlsx", "csv", "json", "html")
+FORMATS = ("pdf", "xlsx", "csv", "csv-excel", "tsv", "json", "ndjson", "parquet", "html")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reportd.cli import host_probes
+from reportd.cli import formats, host_probes
 
 
 @pytest.fixture
@@ -39,3 +39,16 @@ def test_a_unit_that_does_not_wait_for_the_daemon_is_told_of(units: Path) -> Non
 def test_without_systemd_no_unit_is_missed(units: Path) -> None:
     (units.parent / "run").rmdir()
     assert state(units) == ("ok", False)
+
+
+async def test_a_format_whose_extra_is_missing_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def probe() -> formats.Probed:
+        return formats.Probed({"pdf": "no Pango", "parquet": "needs an extra"}, optional=("parquet",))
+
+    monkeypatch.setattr(formats, "probe", probe)
+
+    said = {finding.subject: (finding.state, finding.found) for finding in await host_probes.documents()}
+
+    assert said["format pdf"] == ("fault", "no Pango")
+    assert said["format parquet"] == ("warning", "needs an extra")
+    assert said["format csv"][0] == "ok"

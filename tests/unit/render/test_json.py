@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reportd.errors import StoreFull
-from reportd.render.json import JSON, writer
+from reportd.render.json import JSON, keys, writer
 from reportd.render.task import RenderSettings
 from reportd.report.document import Chart, Column, Data, Document, Format, Kpis, Provenance, Rows, Section, Table
 
@@ -185,6 +185,19 @@ def test_a_list_of_texts_comes_back(values: list[str | None]) -> None:
     literal = "{" + ",".join(element(value) for value in values) + "}"
 
     assert json.loads(writer("text[]")(literal)) == values
+
+
+def test_names_that_come_again_are_numbered_past_those_there_are() -> None:
+    names = ["a", "a", "a_2", "?column?", "?column?", "a"]
+
+    assert keys([column(name, index, "text") for index, name in enumerate(names)]) == [
+        "a",
+        "a_3",
+        "a_2",
+        "?column?",
+        "?column?_2",
+        "a_4",
+    ]
 
 
 def test_no_room_is_store_full(tmp_path: Path, out: Path) -> None:
