@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from reportd.cli.finding import Finding, fault, ok, warning
 from reportd.db import migrate, server
 from reportd.db.client import client
-from reportd.db.listen import listen
+from reportd.db.listen import ANSWER_S, listen
 from reportd.db.queries import Connection
 from reportd.db.server import Facts
 from reportd.errors import DatabaseUnavailable, ReportdError, SchemaError
 
-_LISTEN_LIMIT_S = 3.0
 _CLOCK_LIMIT = timedelta(seconds=2)
 _SNAPSHOT_LIMIT_S = 600.0
 
@@ -130,31 +128,21 @@ async def _horizon(connection: Connection) -> Finding:
 async def _listen(connection: Connection, dsn: str | None) -> Finding:
     if dsn is None:
         return warning("listen", "switched off", "jobs wait for the next poll; set database.notify = true")
-    heard, connected = asyncio.Event(), asyncio.Event()
     channel = f"reportd_doctor_{secrets.token_hex(4)}"
-    listener = asyncio.create_task(listen(dsn, lambda _payload: heard.set(), connected, channel=channel))
     try:
-        async with asyncio.timeout(_LISTEN_LIMIT_S):
-            await _first(connected, listener)
-            await server.notify(connection, channel=channel)
-            await _first(heard, listener)
-        return ok("listen", "a notification came through")
-    except (TimeoutError, DatabaseUnavailable) as error:
-        said = str(error) or f"no notification within {_LISTEN_LIMIT_S:.0f} s"
-        remedy = "behind pgbouncer set database.listen_dsn to the server itself; polling works meanwhile"
-        return warning("listen", said, remedy)
-    finally:
-        listener.cancel()
-        with suppress(asyncio.CancelledError, DatabaseUnavailable):
-            await listener
+        async with listen(dsn, _nothing, channel=channel, say=partial(_say, connection)) as ear:
+            if await ear.hears():
+                return ok("listen", "a notification came through")
+        said = f"no notification within {ANSWER_S:.0f} s"
+    except DatabaseUnavailable as error:
+        said = error.message
+    remedy = "behind pgbouncer set database.listen_dsn to the server itself; polling works meanwhile"
+    return warning("listen", said, remedy)
 
 
-async def _first(event: asyncio.Event, listener: asyncio.Task[None]) -> None:
-    """Wait for `event`; if the listener ends before, its error is raised."""
-    waiting = asyncio.create_task(event.wait())
-    try:
-        await asyncio.wait({waiting, listener}, return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():
-            await listener
-    finally:
-        waiting.cancel()
+async def _say(connection: Connection, channel: str) -> None:
+    await server.notify(connection, channel=channel)
+
+
+def _nothing() -> None:
+    pass

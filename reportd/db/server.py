@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,3 +68,10 @@ async def oldest_snapshot(conn: Connection) -> Snapshot | None:
 async def notify(conn: Connection, *, channel: str) -> None:
     """Send an empty notification."""
     await _QUERIES["notify"].value(conn, channel=channel)
+
+
+async def latest_job(conn: Connection, *, limit_s: float) -> int | None:
+    """The highest id of a job; None where there is none. Asked often: one look at the index's end."""
+    async with asyncio.timeout(limit_s):
+        id: int | None = await _QUERIES["latest_job"].value(conn)
+    return id

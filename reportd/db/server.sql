@@ -50,3 +50,7 @@ limit 1;
 -- name: notify(channel)
 -- Send an empty notification.
 select pg_notify(:channel, '');
+
+-- name: latest_job()
+-- The highest id of a job.
+select max(id) from reportd.jobs;

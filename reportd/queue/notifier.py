@@ -90,9 +90,11 @@ async def _silence(ear: Ear, rhythm: Rhythm) -> None:
 async def _look(ear: Ear, heard: Callable[[], None], rhythm: Rhythm) -> None:
     """Look for new jobs for as long as the ear is taken for deaf."""
     wait_s, end = rhythm.quick_s, time.monotonic() + rhythm.deaf_s
+    await ear.ordered()
+    heard()  # for what came before this first look
     while time.monotonic() < end:
+        await ear.rest(wait_s)
+        wait_s = min(rhythm.slow_s, wait_s * _GROWTH)
         if await ear.ordered():
             wait_s = rhythm.quick_s
             heard()
-        await ear.rest(wait_s)
-        wait_s = min(rhythm.slow_s, wait_s * _GROWTH)
