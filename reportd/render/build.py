@@ -75,6 +75,8 @@ class Frame:
             locale=self.locale,
             paper=_paper(report, self.settings, self.locale),
             filters=params.described(self.locale),
+            theme=report.theme,
+            template=report.template,
             sections=sections,
             provenance=Provenance(
                 report=report.name,

@@ -8,17 +8,11 @@ from dataclasses import dataclass, field
 from html import escape
 
 from reportd.render.fonts import FAMILY, SEMIBOLD, width_em
+from reportd.report.theme import Theme
 
-PALETTE = ("#1f5c99", "#e69f3c", "#7d8794", "#9ccbe0", "#5b3a7e", "#c05a7a")
 DASHES = ("", "5 2", "1.5 1.5", "7 2 1.5 2", "3 3", "9 3")
-INK, QUIET, HAIR = "#1c232b", "#56606b", "#d5dae0"
 SIZE = 7.5
 """Size of every word, in points."""
-
-
-def color_of(number: int) -> str:
-    """The colour of the `number`th measure."""
-    return PALETTE[number % len(PALETTE)]
 
 
 def dash_of(number: int) -> str:
@@ -42,16 +36,19 @@ def shortened(text: str, width: float) -> str:
 
 @dataclass(slots=True)
 class Canvas:
-    """The elements of one drawing, in order; `title` is what a screen reader says."""
+    """The elements of one drawing, in order; `title` is what a screen reader says, `theme` has the colours."""
 
     width: float
     height: float
     title: str
+    theme: Theme
     parts: list[str] = field(default_factory=list)
 
-    def line(self, x1: float, y1: float, x2: float, y2: float, *, color: str = HAIR, weight: float = 0.5) -> None:
+    def line(
+        self, x1: float, y1: float, x2: float, y2: float, *, color: str | None = None, weight: float = 0.5
+    ) -> None:
         where = f'x1="{_short(x1)}" y1="{_short(y1)}" x2="{_short(x2)}" y2="{_short(y2)}"'
-        self.parts.append(f'<line {where} stroke="{color}" stroke-width="{_short(weight)}"/>')
+        self.parts.append(f'<line {where} stroke="{color or self.theme.hairline}" stroke-width="{_short(weight)}"/>')
 
     def bar(self, x: float, y: float, width: float, height: float, color: str) -> None:
         where = f'x="{_short(x)}" y="{_short(y)}" width="{_short(width)}" height="{_short(height)}"'
@@ -95,11 +92,11 @@ class Canvas:
         )
 
     def text(
-        self, x: float, y: float, text: str, *, anchor: str = "start", color: str = QUIET, bold: bool = False
+        self, x: float, y: float, text: str, *, anchor: str = "start", color: str | None = None, bold: bool = False
     ) -> None:
         weight = f' font-weight="{SEMIBOLD}"' if bold else ""
         where = f'x="{_short(x)}" y="{_short(y)}" text-anchor="{anchor}"'
-        self.parts.append(f'<text {where} fill="{color}"{weight}>{escape(text)}</text>')
+        self.parts.append(f'<text {where} fill="{color or self.theme.muted}"{weight}>{escape(text)}</text>')
 
     def svg(self) -> str:
         """The finished element; text that a reader can select, and a title for one who listens."""

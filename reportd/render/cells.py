@@ -15,7 +15,6 @@ from typing import Any
 
 import pydyf
 
-from reportd.render.canvas import HAIR, INK, QUIET
 from reportd.render.fonts import REGULAR, SEMIBOLD
 from reportd.render.layout import (
     HEAD_SCALE,
@@ -31,20 +30,19 @@ from reportd.render.lines import Line
 from reportd.render.typeface import FontFile, Typesetter, ascent_em, descent_em, font_file
 from reportd.render.view import Grid
 from reportd.render.wrapping import wrap
+from reportd.report.theme import Theme
 
 PIXEL = 0.75
 """Points in one of WeasyPrint's units."""
-STRIPE = "#f3f6f9"
-MARKS = {"warn": "#a8330b", "good": "#0b6a4a"}
-"""Values that a condition holds for; their sign says it without colour."""
 RULE_SUM, RULE_HAIR = 0.6, 0.25
 
 
 class Cells:
-    """The finisher of one document: `Cells(grids)(rendering, pdf)` draws what the slots of `grids` are for."""
+    """The finisher of one document: `Cells(grids, theme)(rendering, pdf)` draws what the slots of `grids` are for."""
 
-    def __init__(self, grids: Mapping[int, Grid]) -> None:
+    def __init__(self, grids: Mapping[int, Grid], theme: Theme) -> None:
         self._grids = grids
+        self._theme = theme
         self._type = Typesetter()
 
     def __call__(self, rendering: Any, pdf: pydyf.PDF) -> None:
@@ -65,11 +63,11 @@ class Cells:
     def _draw(self, row: _Row, sheet: _Sheet) -> None:
         grid = self._grids[row.grid]
         if row.line is None:
-            _draw_head(grid, row, sheet)
+            _draw_head(grid, row, sheet, self._theme)
         elif (line := grid.lines[row.line]).kind in ("group", "cut"):
             row.cell.mark["A"]["ColSpan"] = len(grid.heads)
         else:
-            _draw_line(grid, line, row, sheet)
+            _draw_line(grid, line, row, sheet, self._theme)
 
     def _embed(self, pdf: pydyf.PDF, page: pydyf.Dictionary) -> None:
         fonts = _resolved(pdf, _resolved(pdf, page["Resources"])["Font"])
@@ -106,7 +104,7 @@ def _rows(page: Any) -> Iterator[_Row]:
             )
 
 
-def _draw_head(grid: Grid, row: _Row, sheet: _Sheet) -> None:
+def _draw_head(grid: Grid, row: _Row, sheet: _Sheet, theme: Theme) -> None:
     size = grid.size * HEAD_SCALE
     left = row.left
     sheet.begin_row(row)
@@ -117,20 +115,20 @@ def _draw_head(grid: Grid, row: _Row, sheet: _Sheet) -> None:
         cell = _Text(
             lines, left + PAD + apart(head), left + width - PAD, top, size, size * LEADING_HEAD, head.align == "right"
         )
-        sheet.cell("TH", "/Scope/Column", cell, weight=SEMIBOLD, color=QUIET)
+        sheet.cell("TH", "/Scope/Column", cell, weight=SEMIBOLD, color=theme.muted)
         left += width
-    sheet.rule(row.left, left, row.top + row.height - RULE_HEAD / 2, RULE_HEAD, INK)
+    sheet.rule(row.left, left, row.top + row.height - RULE_HEAD / 2, RULE_HEAD, theme.ink)
 
 
-def _draw_line(grid: Grid, line: Line, row: _Row, sheet: _Sheet) -> None:
+def _draw_line(grid: Grid, line: Line, row: _Row, sheet: _Sheet, theme: Theme) -> None:
     bold = line.kind != "row"
     right = row.left + sum(grid.widths)
     if line.kind == "row" and grid.striped and line.odd:
-        sheet.stripe(row.left, right, row.top, row.height)
+        sheet.stripe(row.left, right, row.top, row.height, theme.stripe)
     if line.kind == "total":
-        sheet.rule(row.left, right, row.top + RULE_SUM / 2, RULE_SUM, INK)
+        sheet.rule(row.left, right, row.top + RULE_SUM / 2, RULE_SUM, theme.ink)
     elif line.kind == "row" and not grid.striped:
-        sheet.rule(row.left, right, row.top + row.height - RULE_HAIR / 2, RULE_HAIR, HAIR)
+        sheet.rule(row.left, right, row.top + row.height - RULE_HAIR / 2, RULE_HAIR, theme.hairline)
     leading = grid.size * LEADING
     top = row.top + (row.height - leading - PAD_ABOVE if bold else PAD_ABOVE)
     left = row.left
@@ -146,7 +144,8 @@ def _draw_line(grid: Grid, line: Line, row: _Row, sheet: _Sheet) -> None:
             kind = ("TH", f"/Scope/Row{span}") if spanned else ("TD", span)
             mark = line.marks[number] if line.marks else None
             weight = SEMIBOLD if bold or mark else REGULAR
-            sheet.cell(*kind, place, weight=weight, color=MARKS[mark] if mark else INK)
+            color = {"warn": theme.warn, "good": theme.good}[mark] if mark else theme.ink
+            sheet.cell(*kind, place, weight=weight, color=color)
         left += width
 
 
@@ -183,9 +182,9 @@ class _Sheet:
         self._placeholder: Any = None
         self._kids: pydyf.Array = pydyf.Array()
 
-    def stripe(self, left: float, right: float, top: float, height: float) -> None:
+    def stripe(self, left: float, right: float, top: float, height: float, color: str) -> None:
         self._graphics.append(
-            f"{_rgb(STRIPE)} rg {left:.2f} {self._height - top - height:.2f} {right - left:.2f} {height:.2f} re f"
+            f"{_rgb(color)} rg {left:.2f} {self._height - top - height:.2f} {right - left:.2f} {height:.2f} re f"
         )
 
     def rule(self, left: float, right: float, y: float, weight: float, color: str) -> None:

@@ -36,6 +36,9 @@ def _words(document: Document) -> Iterator[str]:
     yield from filter(None, (document.title, document.subtitle, document.confidentiality))
     for label, value in document.filters:
         yield label + value
+    if document.template:
+        yield from document.template.files.values()
+        yield from document.template.texts.values()
 
 
 def _words_of(section: Section) -> Iterator[str]:

@@ -28,8 +28,9 @@ from reportd.render.failure import described, rebuilt
 from reportd.render.leaves import Leaves
 from reportd.render.script import Ask, Script
 from reportd.render.task import RenderTask
-from reportd.report import reader
+from reportd.report import reader, translation
 from reportd.report.definition import Code, Report
+from reportd.report.locales import speaking
 from reportd.spool import Dataset
 
 Send = Callable[[Mapping[str, Any]], None]
@@ -60,11 +61,14 @@ def run(task: RenderTask, leaves: Leaves, send: Send, ask: Ask) -> None:
 
     `ask` sends a message that the daemon answers, for a report's own `fetch`.
     """
-    steps_s: dict[str, float] = {}
-
     report = reader.read(task.source)
-    if task.locale is not None:
-        report = replace(report, locale=task.locale)
+    locale = task.locale or report.locale or task.settings.locale
+    with speaking(translation.words(report, locale)):
+        _run(replace(translation.localised(report, locale), locale=locale), task, leaves, send, ask)
+
+
+def _run(report: Report, task: RenderTask, leaves: Leaves, send: Send, ask: Ask) -> None:
+    steps_s: dict[str, float] = {}
     frame = frame_of(report, settings=task.settings, title=task.title, job=task.job)
 
     fetched: Script | None = None

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import fromstring
+from xml.etree.ElementTree import Element, fromstring
 
 from cssselect2 import ElementWrapper
 from weasyprint import CSS, HTML, svg
@@ -25,9 +25,7 @@ from reportd.render.fonts import FAMILY, Face, faces, faces_of
 from reportd.render.html import style
 from reportd.render.scripts import Script, scripts_of
 from reportd.render.typeface import own_family_lacks
-from reportd.render.view import Grid
 
-NO_GRIDS: Mapping[int, Grid] = {}
 _DATA_URI_BYTES_MAX = 2_000_000
 _FONT_SCHEME = "reportd-font:"
 OPTIONS = {"pdf_variant": "pdf/ua-1", "custom_metadata": True}
@@ -57,31 +55,42 @@ class Engine:
                 self._load(script)
         return unknown(strange, self._fonts.font_map, family=FAMILY) if strange else ()
 
-    def _load(self, script: Script) -> None:
+    def _own_folder(self) -> None:
+        """Put fonts that are still to come into a directory of this process's own."""
         if os.getpid() != self._owner:
             # A fork shares its parent's directory of fonts: what a sibling has put there is not in this process.
             self._fonts._folder = None
             self._owner = os.getpid()
+
+    def _load(self, script: Script) -> None:
+        self._own_folder()
         made = faces_of(script)
         self._fetcher.admit(made)
         self._style(_font_faces(made))
         self._scripts.add(script.name)
 
-    def write(self, html: str, *, css: str, path: Path, as_of_s: int, grids: Mapping[int, Grid] = NO_GRIDS) -> int:
-        """Set `html`, which must be XML as well, with the theme and then `css`, into `path`; the number of pages.
+    def write(self, html: str | Element, *, css: str, path: Path, as_of_s: int, cells: Cells | None = None) -> int:
+        """Set `html`, a tree or XML, with the theme and then `css`, into `path`; the number of pages.
 
-        `grids` are the tables whose cells are drawn into the slots that `html` has for them, by number. `as_of_s` (Unix
-        time) stands wherever a file wants a time of its own: same data, same bytes.
+        `cells` draws those of the tables that `html` has slots for. `as_of_s` (Unix time) stands wherever a file wants
+        a time of its own: same data, same bytes.
         """
         rendering = self.render(html, css=css, as_of_s=as_of_s)
-        rendering.write_pdf(path, finisher=Cells(grids), **OPTIONS)
+        rendering.write_pdf(path, finisher=cells, **OPTIONS)
         return len(rendering.pages)
 
-    def render(self, html: str, *, css: str, as_of_s: int) -> Any:
+    def render(self, html: str | Element, *, css: str, as_of_s: int) -> Any:
         """`html` laid out: WeasyPrint's own document, to be written with `OPTIONS`."""
         os.environ.setdefault("SOURCE_DATE_EPOCH", str(as_of_s))
+        if "@font-face" in css or not isinstance(html, str):
+            self._own_folder()
         page = _Page(html, fetcher=self._fetcher)
-        return page.render(font_config=self._fonts, stylesheets=[*self._styles, self._style(css)], **OPTIONS)
+        return page.render(
+            font_config=self._fonts,
+            stylesheets=[*self._styles, self._style(css)],
+            presentational_hints=not isinstance(html, str),  # such as the width of an img, for whoever writes it
+            **OPTIONS,
+        )
 
     def _style(self, text: str) -> CSS:
         return CSS(string=text, font_config=self._fonts, url_fetcher=self._fetcher)
@@ -117,13 +126,14 @@ def _forget(fonts: FontConfiguration, owner: int) -> None:
 
 
 class _Page(HTML):  # type: ignore[misc]
-    """HTML that our templates wrote, read by Python's C parser: a tenth of what the HTML5 parser takes."""
+    """HTML that our templates wrote, read by Python's C parser: a tenth of what the HTML5 parser takes; or a tree."""
 
-    def __init__(self, html: str, *, fetcher: URLFetcher) -> None:
+    def __init__(self, html: str | Element, *, fetcher: URLFetcher) -> None:
         self.base_url = None
         self.url_fetcher = fetcher
         self.media_type = "print"
-        tree = fromstring(html.translate(_NOT_XML))  # noqa: S314  written by us, without a DTD of its own
+        # What we write ourselves has no DTD of its own.
+        tree = fromstring(html.translate(_NOT_XML)) if isinstance(html, str) else html  # noqa: S314
         self.wrapper_element = ElementWrapper.from_html_root(tree, content_language=None)
         self.etree_element = self.wrapper_element.etree_element
 

@@ -4,30 +4,59 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
+from functools import lru_cache, partial
+from xml.etree.ElementTree import Element
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
+from reportd.render import markup
+from reportd.render.page import THEME, compiled, page
 from reportd.render.scripts import is_right_to_left
 from reportd.render.view import Grid, Part, View
 from reportd.report.document import Document
+from reportd.report.theme import COLOURS, Theme
 
-THEME = Path(__file__).parent / "theme"
+_GENERIC = ("serif", "sans-serif", "monospace", "system-ui", "cursive", "fantasy")
 
 
 def html_of(view: View, *, styles: str = "") -> str:
-    """`view` as a complete page; `styles` is CSS for its head. Figures must have been drawn."""
-    document = view.document
-    return template("base").render(
-        view=view,
-        lang=document.locale,
-        metadata=tuple(metadata(document)),
+    """`view` as a complete page; `styles` is CSS for its head. Figures must have been drawn.
+
+    With a template of the report's it is whatever that made; `markup` says what of it may stand in a document.
+    """
+    fluid = view.document.template is not None
+    return page(
+        view,
+        base="base",
+        parts={number: partial(part_html, part, fluid=fluid) for number, part in enumerate(view.parts)},
         styles=Markup(styles),  # noqa: S704  our own rules; what comes from outside went through css_text
-        part_of=part_html,
+        metadata=tuple(metadata(view.document)),
     )
+
+
+def theme_css(theme: Theme, *, families: str) -> str:
+    """The rules that give a document the colours and the fonts of `theme`; `families` are those to fall back on."""
+    colours = {name: getattr(theme, name) for name in COLOURS}
+    rules = [f":root {{ {' '.join(f'--{name}: {colour};' for name, colour in colours.items())} }}"]
+    for file in theme.files:
+        rules.append(
+            f"@font-face {{ font-family: {css_text(file.family)}; font-weight: {file.weight}; font-style: {file.style};"
+            f' src: url("{file.asset.uri}") }}'
+        )
+    if theme.fonts:
+        # Words that mean a kind of font are no names.
+        own = (family if family in _GENERIC else css_text(family) for family in theme.fonts)
+        rules.append(f"html {{ font-family: {', '.join(own)}, {families} }}")
+    return " ".join(rules)
+
+
+def printable(view: View) -> str | Element:
+    """`view` for the engine: the page as XML, or, with a template of the report's, as a tree that was looked through.
+
+    Errors: ReportError, for what a template makes.
+    """
+    own = view.document.template
+    return html_of(view) if own is None else markup.read(html_of(view), own)
 
 
 def css_text(text: str) -> str:
@@ -42,11 +71,20 @@ def style(name: str) -> str:
     return (THEME / f"{name}.css").read_text(encoding="utf-8")
 
 
-def part_html(part: Part) -> Markup:
+def part_html(part: Part, *, fluid: bool = False) -> Markup:
+    """`part` as HTML; the columns of a `fluid` table share the room that there is."""
     if isinstance(part, Grid) and part.heights:
-        return Markup(template("slots").render(part=part, slot=slot_class))  # noqa: S704  rendered with autoescape
-    classes = _classes(part) if isinstance(part, Grid) else {}
-    return Markup(template(part.kind).render(part=part, classes=classes, directed=directed))  # noqa: S704  rendered with autoescape
+        return Markup(compiled("slots").render(part=part, slot=slot_class))  # noqa: S704  rendered with autoescape
+    given: dict[str, object] = {"part": part, "directed": directed}
+    if isinstance(part, Grid):
+        given |= {"classes": _classes(part), "widths": _widths(part, fluid=fluid)}
+    return Markup(compiled(part.kind).render(given))  # noqa: S704  rendered with autoescape
+
+
+def _widths(grid: Grid, *, fluid: bool) -> list[str]:
+    if fluid:
+        return [f"{100 * width / sum(grid.widths):.3f}%" for width in grid.widths]
+    return [f"{width:.2f}pt" for width in grid.widths]
 
 
 def directed(text: str) -> Markup:
@@ -107,20 +145,3 @@ def metadata(document: Document) -> Iterator[tuple[str, str]]:
     yield "reportd-params", json.dumps(provenance.params, ensure_ascii=False, sort_keys=True, default=str)
     counts = {section.name: section.rows.count for section in document.sections if section.rows is not None}
     yield "reportd-rows", json.dumps(counts, ensure_ascii=False)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(THEME),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-
-
-@lru_cache(maxsize=8)
-def template(name: str) -> Template:
-    return _environment().get_template(f"{name}.html")

@@ -84,8 +84,14 @@ def arrange(view: View, *, paper: Literal["A4", "Letter"]) -> tuple[Page, View]:
 
 
 def slotted(view: View) -> View:
-    """`view`, arranged, with the heights of the lines of every table whose cells we can draw ourselves."""
-    return replace(view, parts=tuple(_slotted(part, number) for number, part in enumerate(view.parts)))
+    """`view`, arranged, its tables numbered, with the heights of their lines where we can draw the cells ourselves.
+
+    In a report's own template they may have rules of its own, which only WeasyPrint knows to obey.
+    """
+    numbered = [replace(p, number=n) if isinstance(p, Grid) else p for n, p in enumerate(view.parts)]
+    if view.document.template is None:
+        numbered = [_slotted(part) for part in numbered]
+    return replace(view, parts=tuple(numbered))
 
 
 def apart(head: Head) -> float:
@@ -93,7 +99,7 @@ def apart(head: Head) -> float:
     return APART if head.apart else 0.0
 
 
-def _slotted(part: Part, number: int) -> Part:
+def _slotted(part: Part) -> Part:
     if not isinstance(part, Grid) or part.source or not part.lines or not _can_be_drawn(part):
         return part
     size = part.size
@@ -108,7 +114,7 @@ def _slotted(part: Part, number: int) -> Part:
         count = max((len(wrap(line.cells[n], room)) for n, room in wrapping), default=1) if line.kind == "row" else 1
         above = PAD_ABOVE_TOTAL if line.kind == "total" else PAD_ABOVE
         heights.append(_whole(count * size * LEADING + PAD_ABOVE + above))
-    return replace(part, number=number, head_height=_whole(head), heights=tuple(heights))
+    return replace(part, head_height=_whole(head), heights=tuple(heights))
 
 
 def _can_be_drawn(grid: Grid) -> bool:

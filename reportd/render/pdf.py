@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reportd.errors import PdfEngineMissing
+from reportd.render import scripts
+from reportd.render.cells import Cells
 from reportd.render.characters import characters_of, missing_note
-from reportd.render.html import css_text, html_of, slot_css
+from reportd.render.fonts import FAMILIES
+from reportd.render.html import css_text, printable, slot_css, theme_css
 from reportd.render.layout import Page, arrange, slotted
 from reportd.render.pango import install_line
 from reportd.render.stream.survey import surveyed
@@ -28,8 +31,9 @@ if TYPE_CHECKING:
     from reportd.render.engine import Engine
 
 CHART_HEIGHT = 165.0
-LONG_FROM = 500
-"""Rows of a table from which on it is streamed: what that costs before the first row is then made up for."""
+LONG_FROM, LONG_FROM_TEMPLATE = 500, 100
+"""Rows of a table from which on it is streamed: what that costs before the first row is then made up for. Within a
+template WeasyPrint sets the cells of shorter ones, which takes it a hundred times as long."""
 
 
 class PDF:
@@ -45,7 +49,8 @@ class PDF:
         engine = _engine()
         missing = engine.ready(characters_of(document))
         notes = (missing_note(missing, document),) if missing else ()
-        view = view_of(document, rows_max=settings.pdf_rows_max, long_from=LONG_FROM)
+        long_from = LONG_FROM if document.template is None else LONG_FROM_TEMPLATE
+        view = view_of(document, rows_max=settings.pdf_rows_max, long_from=long_from)
         page, view = arrange(surveyed(view), paper=document.paper)
         view = replace(slotted(_drawn(view, page)), banners=(*view.banners, *notes))
         name = f"{document.provenance.report}.pdf"
@@ -57,7 +62,8 @@ class PDF:
             pages = book.write(engine, view, page, css=css, path=path, as_of_s=as_of_s)
         else:
             grids = {part.number: part for part in view.parts if isinstance(part, Grid) and part.heights}
-            pages = engine.write(html_of(view), css=css + slot_css(view), path=path, as_of_s=as_of_s, grids=grids)
+            cells = Cells(grids, document.theme)
+            pages = engine.write(printable(view), css=css + slot_css(view), path=path, as_of_s=as_of_s, cells=cells)
         return [RenderedFile("pdf", name, str(path), "application/pdf", rows=document.rows, pages=pages, notes=notes)]
 
 
@@ -66,7 +72,12 @@ def _drawn(view: View, page: Page) -> View:
     for part in view.parts:
         if isinstance(part, Figure):
             drawing = draw(
-                part.chart, title=part.heading, width=page.inner, height=CHART_HEIGHT, locale=view.document.locale
+                part.chart,
+                title=part.heading,
+                width=page.inner,
+                height=CHART_HEIGHT,
+                locale=view.document.locale,
+                theme=view.document.theme,
             )
             parts.append(replace(part, svg=drawing.svg, note=drawing.note or ""))
         else:
@@ -83,8 +94,12 @@ def _page_css(view: View, page: Page) -> str:
     left = css_text(f"{view.title} · {view.as_of}")
     confidentiality = css_text(view.document.confidentiality) if view.document.confidentiality else "none"
     continued = css_text(f" {view.words.words['continued']}")
+    theme = view.document.theme
+    families = ", ".join(f'"{family}"' for family in (*FAMILIES.values(), *scripts.FAMILIES)) + ", sans-serif"
     return (
-        f"@page {{ size: {size}; @bottom-left {{ content: {left} }} @bottom-right {{ content: {number} }}"
+        f"{theme_css(theme, families=families)} table {{ font-family: {families} }}"
+        f" @page {{ color: {theme.muted}; @top-left {{ color: {theme.ink} }} }}"
+        f" @page {{ size: {size}; @bottom-left {{ content: {left} }} @bottom-right {{ content: {number} }}"
         f" @bottom-center {{ content: {confidentiality} }} }}"
         f" .group {{ string-set: group content() {continued} }}"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from reportd.render.canvas import INK, QUIET, SIZE, Canvas, color_of, shortened, width_of
+from reportd.render.canvas import SIZE, Canvas, shortened, width_of
 from reportd.render.series import Series
 from reportd.report.document import Format
 from reportd.report.formats import display_number
@@ -34,7 +34,7 @@ def draw_pie(canvas: Canvas, data: Series, *, locale: Locale) -> None:
     turn = 0.0
     for number, (share, text) in enumerate(zip(shares, shown, strict=True)):
         if share:
-            canvas.slice(x, y, radius, turn, turn + share, color_of(number))
+            canvas.slice(x, y, radius, turn, turn + share, canvas.theme.colour(number))
         if share >= _NAMED_FROM:
             _at_rim(canvas, x, y, radius, turn + share / 2, text)
         turn += share
@@ -49,10 +49,10 @@ def draw_pie(canvas: Canvas, data: Series, *, locale: Locale) -> None:
     top = y - _ROW * len(names) / 2
     for number, (name, figure, share_text) in enumerate(zip(names, figures, shown, strict=True)):
         base = top + number * _ROW + SIZE
-        canvas.key(left, base - SIZE * 0.85, SIZE * 0.95, color_of(number))
-        canvas.text(left + 13, base, name, color=INK)
-        canvas.text(values_end, base, figure, anchor="end", color=QUIET)
-        canvas.text(shares_end, base, share_text, anchor="end", color=INK, bold=True)
+        canvas.key(left, base - SIZE * 0.85, SIZE * 0.95, canvas.theme.colour(number))
+        canvas.text(left + 13, base, name, color=canvas.theme.ink)
+        canvas.text(values_end, base, figure, anchor="end", color=canvas.theme.muted)
+        canvas.text(shares_end, base, share_text, anchor="end", color=canvas.theme.ink, bold=True)
 
 
 def _percent(shares: list[float]) -> Format:
@@ -65,4 +65,4 @@ def _at_rim(canvas: Canvas, x: float, y: float, radius: float, turn: float, text
     across, up = math.sin(angle), math.cos(angle)
     anchor = "middle" if abs(across) < 0.25 else "start" if across > 0 else "end"
     lift = SIZE * (0.33 - 0.33 * up)
-    canvas.text(x + (radius + 4) * across, y - (radius + 4) * up + lift, text, anchor=anchor, color=QUIET)
+    canvas.text(x + (radius + 4) * across, y - (radius + 4) * up + lift, text, anchor=anchor, color=canvas.theme.muted)

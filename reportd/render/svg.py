@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 
-from reportd.render.canvas import INK, QUIET, SIZE, Canvas, color_of, dash_of, shortened, width_of
+from reportd.render.canvas import SIZE, Canvas, dash_of, shortened, width_of
 from reportd.render.pie import draw_pie
 from reportd.render.scale import Axis, date_label, date_ticks, number_axis, number_labels, thinned
 from reportd.render.series import ROWS_MAX, Line, Series, series, stacked
 from reportd.report.document import Chart
 from reportd.report.formats import display_number
 from reportd.report.locales import Locale, locale_of
+from reportd.report.theme import DEFAULT, Theme
 
 _LABELLED_MAX = 14
 _BAR_MAX = 34.0
@@ -33,37 +34,37 @@ class Drawing:
     note: str | None = None
 
 
-def draw(chart: Chart, *, title: str, width: float, height: float, locale: str) -> Drawing:
+def draw(chart: Chart, *, title: str, width: float, height: float, locale: str, theme: Theme = DEFAULT) -> Drawing:
     """`chart` as an `<svg>` of `width` by about `height` points; horizontal bars take the height that they need."""
-    drawing = _drawn(chart, title=title, width=width, height=height, locale=locale)
+    drawing = _drawn(chart, title=title, width=width, height=height, locale=locale, theme=theme)
     return replace(drawing, note=" ".join(filter(None, (chart.note, drawing.note))) or None)
 
 
-def _drawn(chart: Chart, *, title: str, width: float, height: float, locale: str) -> Drawing:
+def _drawn(chart: Chart, *, title: str, width: float, height: float, locale: str, theme: Theme) -> Drawing:
     habits = locale_of(locale)
     data = series(chart, locale=locale)
     values = data.values
     if not values:
-        canvas = Canvas(width, 4 * SIZE, title)
+        canvas = Canvas(width, 4 * SIZE, title, theme)
         canvas.text(0, 2 * SIZE, habits.words["no values"])
         return Drawing(canvas.svg())
     if chart.kind == "pie":
-        return Drawing(_pie(data, title, width=width, height=height, locale=habits))
+        return Drawing(_pie(data, title, width=width, height=height, locale=habits, theme=theme))
     format = chart.y[0].format
     low, high = (display_number(Decimal(repr(value)), format, locale) for value in (min(values), max(values)))
     alt = habits.words["alt"].format(title=title, count=len(values), low=low, high=high)
     if chart.kind == "bar" and not data.ordered and not _fit_below(data, width):
-        return _rows(data, alt, width=width, locale=habits)
-    return _columns(chart, data, alt, title, width=width, height=height, locale=habits)
+        return _rows(data, alt, width=width, locale=habits, theme=theme)
+    return _columns(chart, data, alt, title, width=width, height=height, locale=habits, theme=theme)
 
 
 # -- bars and lines over a horizontal axis
 
 
 def _columns(
-    chart: Chart, data: Series, alt: str, title: str, *, width: float, height: float, locale: Locale
+    chart: Chart, data: Series, alt: str, title: str, *, width: float, height: float, locale: Locale, theme: Theme
 ) -> Drawing:
-    canvas = Canvas(width, height, alt)
+    canvas = Canvas(width, height, alt, theme)
     own, note = data, None
     if chart.kind == "area":
         if min(data.values) < 0:
@@ -97,7 +98,7 @@ def _columns(
         if chart.kind == "line" or len(data.lines) == 1:
             _lines(canvas, data, box, place, locale=locale)
     base = min(max(0.0, axis.low), axis.high)
-    canvas.line(left, box.y(base), right, box.y(base), color=QUIET, weight=0.75)
+    canvas.line(left, box.y(base), right, box.y(base), color=canvas.theme.muted, weight=0.75)
     _labels_below(canvas, data, place, y=bottom + SIZE * 1.45, bars=chart.kind == "bar", locale=locale)
     if data.count > len(data.labels):
         note = locale.words["chart cut"].format(shown=len(data.labels), count=data.count)
@@ -143,17 +144,17 @@ def _bars(canvas: Canvas, data: Series, box: _Box, place: _Place, *, labelled: b
                 continue
             x = place.x(position) + (number - count / 2) * slot
             y = box.y(value)
-            canvas.bar(x, min(y, zero), thick, abs(zero - y), color_of(number))
+            canvas.bar(x, min(y, zero), thick, abs(zero - y), canvas.theme.colour(number))
             if labelled:
                 above = y - SIZE * 0.4 if value >= 0 else y + SIZE * 1.05
-                canvas.text(x + thick / 2, above, _value(line, value, locale), anchor="middle", color=INK)
+                canvas.text(x + thick / 2, above, _value(line, value, locale), anchor="middle", color=canvas.theme.ink)
 
 
 def _lines(canvas: Canvas, data: Series, box: _Box, place: _Place, *, locale: Locale) -> None:
     dots = len(data.labels) <= 32
     taken: list[float] = []
     for number, line in enumerate(data.lines):
-        color = color_of(number)
+        color = canvas.theme.colour(number)
         points = [
             None if value is None else (place.x(position), box.y(value))
             for position, value in zip(data.positions, line.values, strict=True)
@@ -169,7 +170,7 @@ def _lines(canvas: Canvas, data: Series, box: _Box, place: _Place, *, locale: Lo
             y = end[1] + SIZE * 0.33
             if all(abs(y - other) > SIZE for other in taken):
                 taken.append(y)
-                canvas.text(end[0] + 4, y, _value(line, last, locale), color=INK, bold=True)
+                canvas.text(end[0] + 4, y, _value(line, last, locale), color=canvas.theme.ink, bold=True)
 
 
 def _areas(canvas: Canvas, data: Series, box: _Box, place: _Place) -> None:
@@ -179,7 +180,7 @@ def _areas(canvas: Canvas, data: Series, box: _Box, place: _Place) -> None:
     for number, line in enumerate(data.lines):
         tops = [box.y(value or 0.0) for value in line.values]
         outline = [*zip(xs, tops, strict=True), *zip(reversed(xs), reversed(floor), strict=True)]
-        canvas.area(outline, color_of(number), opacity=0.18 if len(data.lines) == 1 else 0.9)
+        canvas.area(outline, canvas.theme.colour(number), opacity=0.18 if len(data.lines) == 1 else 0.9)
         if number:
             canvas.curve(list(zip(xs, floor, strict=True)), "#fff", "")
         floor = tops
@@ -246,7 +247,7 @@ def _clock(position: float) -> str:
 # -- bars lying down, a row per name
 
 
-def _rows(data: Series, alt: str, *, width: float, locale: Locale) -> Drawing:
+def _rows(data: Series, alt: str, *, width: float, locale: Locale, theme: Theme) -> Drawing:
     shown = min(len(data.labels), ROWS_MAX)
     lines = [Line(line.column, line.values[:shown]) for line in data.lines]
     thick = 8.5 if len(lines) == 1 else 6.0
@@ -258,22 +259,28 @@ def _rows(data: Series, alt: str, *, width: float, locale: Locale) -> Drawing:
     right = width - figures - 6
     low, high = min(0.0, *values), max(0.0, *values)
     axis = Axis(low, high if high > low else low + 1, 1, ())
-    canvas = Canvas(width, 0, alt)
+    canvas = Canvas(width, 0, alt, theme)
     top = _legend(canvas, lines, "", strokes=False) if len(lines) > 1 else 2.0
     zero = left + axis.share(0) * (right - left)
     for index, name in enumerate(names):
         y = top + index * row
-        canvas.text(0, y + row / 2 + SIZE * 0.33, name, color=INK)
+        canvas.text(0, y + row / 2 + SIZE * 0.33, name, color=canvas.theme.ink)
         for number, line in enumerate(lines):
             if (value := line.values[index]) is None:
                 continue
             end = left + axis.share(value) * (right - left)
             bar = y + (row - thick * len(lines)) / 2 + number * thick
-            canvas.bar(min(zero, end), bar, abs(end - zero), thick - (0.8 if len(lines) > 1 else 0), color_of(number))
+            canvas.bar(
+                min(zero, end),
+                bar,
+                abs(end - zero),
+                thick - (0.8 if len(lines) > 1 else 0),
+                canvas.theme.colour(number),
+            )
             side, anchor = (end + 4, "start") if value >= 0 else (end - 4, "end")
             canvas.text(side, bar + thick / 2 + SIZE * 0.33, _value(line, value, locale), anchor=anchor)
     canvas.height = top + shown * row + 2
-    canvas.line(zero, top, zero, canvas.height - 2, color=QUIET, weight=0.75)
+    canvas.line(zero, top, zero, canvas.height - 2, color=canvas.theme.muted, weight=0.75)
     note = None
     if data.count > shown:
         note = locale.words["chart cut"].format(shown=shown, count=data.count)
@@ -283,9 +290,9 @@ def _rows(data: Series, alt: str, *, width: float, locale: Locale) -> Drawing:
 # -- parts of a whole
 
 
-def _pie(data: Series, title: str, *, width: float, height: float, locale: Locale) -> str:
+def _pie(data: Series, title: str, *, width: float, height: float, locale: Locale, theme: Theme) -> str:
     if not any(data.values):
-        canvas = Canvas(width, 4 * SIZE, title)
+        canvas = Canvas(width, 4 * SIZE, title, theme)
         canvas.text(0, 2 * SIZE, locale.words["no values"])
         return canvas.svg()
     parts = ", ".join(
@@ -294,7 +301,7 @@ def _pie(data: Series, title: str, *, width: float, height: float, locale: Local
         for label, value in zip(data.labels, line.values, strict=True)
         if value is not None
     )
-    canvas = Canvas(width, height, locale.words["share"].format(title=title, parts=parts))
+    canvas = Canvas(width, height, locale.words["share"].format(title=title, parts=parts), theme)
     draw_pie(canvas, data, locale=locale)
     return canvas.svg()
 
@@ -316,10 +323,12 @@ def _legend(canvas: Canvas, lines: Sequence[Line], title: str, *, strokes: bool)
         if x and x + needed - 14 > canvas.width:
             x, y = 0.0, y + SIZE * 1.5
         if strokes:
-            canvas.curve([(x, y - SIZE * 0.33), (x + 10, y - SIZE * 0.33)], color_of(number), dash_of(number))
+            canvas.curve(
+                [(x, y - SIZE * 0.33), (x + 10, y - SIZE * 0.33)], canvas.theme.colour(number), dash_of(number)
+            )
         else:
-            canvas.key(x, y - SIZE * 0.85, SIZE * 0.95, color_of(number))
-        canvas.text(x + 13, y, line.column.title, color=INK)
+            canvas.key(x, y - SIZE * 0.85, SIZE * 0.95, canvas.theme.colour(number))
+        canvas.text(x + 13, y, line.column.title, color=canvas.theme.ink)
         x += needed
     return y + SIZE * 0.8
 

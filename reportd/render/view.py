@@ -41,6 +41,7 @@ class Tiles:
     heading: str
     tiles: tuple[Tile, ...]
     kind: Literal["tiles"] = "tiles"
+    name: str = ""
 
     @property
     def long(self) -> bool:
@@ -65,6 +66,7 @@ class Figure:
     svg: str = ""
     note: str = ""
     kind: Literal["figure"] = "figure"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Grid:
     heights: tuple[float, ...] = ()
     number: int = 0
     kind: Literal["grid"] = "grid"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class Prose:
     heading: str
     paragraphs: tuple[str, ...]
     kind: Literal["prose"] = "prose"
+    name: str = ""
 
 
 Part = Tiles | Figure | Grid | Prose
@@ -165,7 +169,7 @@ def view_of(document: Document, *, rows_max: int, long_from: int | None = None) 
         banners=tuple(
             _banner(s, document, locale, rows_max) for s in shown if isinstance(s, Table) and s.rows.count > rows_max
         ),
-        parts=tuple(parts),
+        parts=tuple(replace(part, name=section.name) for part, section in zip(parts, shown, strict=True)),
         words=locale,
     )
 

@@ -7,9 +7,10 @@ server's sandbox forbids that too, the tables stand still and nothing else is mi
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -17,8 +18,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 from reportd.errors import disk_error
-from reportd.render.html import THEME, directed, metadata, part_html, style, template
+from reportd.render import markup
+from reportd.render.html import directed, metadata, part_html, style, theme_css
 from reportd.render.lines import Line
+from reportd.render.page import THEME, page
 from reportd.render.svg import draw
 from reportd.render.task import RenderedFile, RenderSettings
 from reportd.render.view import Figure, Grid, Part, View, view_of
@@ -28,6 +31,11 @@ from reportd.spool import read
 ROWS_MAX = 20_000
 """Rows of one table. More make a page that browsers take seconds to show; a longer table is cut, and says so."""
 
+_MARK = re.compile(r'<div data-of="(\d+)"></div>')
+_FAMILIES = (
+    '"Source Sans 3", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Noto Sans",'
+    ' "Liberation Sans", sans-serif'
+)
 _CHART_WIDTH, _CHART_HEIGHT = 560.0, 165.0
 _STRIPED_FROM = 9
 _LANDSCAPE_CHARACTERS = 105
@@ -59,19 +67,33 @@ class HTML:
 def _page(view: View) -> Iterator[str]:
     script = _script()
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    yield template("web").render(
-        view=view,
-        lang=view.document.locale.replace("_", "-"),
-        metadata=tuple(metadata(view.document)),
-        policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'",
-        styles=Markup(style("base") + style("web") + _paper(view)),  # noqa: S704  the theme's own
-    )
-    for part in view.parts:
-        yield from _part(part, view)
     words = [view.as_of, view.document.confidentiality, f"reportd {view.document.provenance.version}"]
-    yield f"<footer>{escape(' · '.join(filter(None, words)))}</footer>\n</main>\n"
-    yield f"<script>{script}</script>\n</body>\n</html>\n"
+    text = page(
+        view,
+        base="web",
+        parts={number: partial(_mark, number) for number in range(len(view.parts))},
+        styles=Markup(theme_css(view.document.theme, families=_FAMILIES) + style("base") + style("web") + _paper(view)),  # noqa: S704  the theme's own
+        metadata=tuple(metadata(view.document)),
+        policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:;"
+        f" script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        decimal=view.words.decimal,
+        closing=" · ".join(filter(None, words)),
+    )
+    if view.document.template is not None:
+        text = markup.text(markup.read(text, view.document.template))
+    before, _, after = text.rpartition("</body>")
+    pieces = _MARK.split(before)
+    yield pieces[0]
+    for number, following in zip(pieces[1::2], pieces[2::2], strict=True):
+        if int(number) < len(view.parts):  # else a template made it up
+            yield from _part(view.parts[int(number)], view)
+        yield following
+    yield f"<script>{script}</script>\n</body>{after}"
+
+
+def _mark(number: int) -> Markup:
+    """Where a part comes into the page, once that is there: its lines are never in memory together."""
+    return Markup(f'<div data-of="{number}"></div>')  # noqa: S704  a number
 
 
 def _part(part: Part, view: View) -> Iterator[str]:
@@ -80,7 +102,8 @@ def _part(part: Part, view: View) -> Iterator[str]:
             yield from _table(part)
         case Figure():
             locale = view.document.locale
-            drawing = draw(part.chart, title=part.heading, width=_CHART_WIDTH, height=_CHART_HEIGHT, locale=locale)
+            size = {"width": _CHART_WIDTH, "height": _CHART_HEIGHT}
+            drawing = draw(part.chart, title=part.heading, **size, locale=locale, theme=view.document.theme)
             note = f'<p class="note">{escape(drawing.note)}</p>\n' if drawing.note else ""
             caption = f"<figcaption>{escape(part.heading)}</figcaption>"
             yield f'<figure class="chart">\n{caption}\n{drawing.svg}\n{note}</figure>\n'

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from reportd.report.theme import Theme
+
 ParamType = Literal["text", "int", "numeric", "bool", "date", "timestamp", "daterange", "uuid", "enum", "any"]
 BlockKind = Literal["kpi", "table", "pivot", "bar", "line", "area", "pie", "text", "sub", "data"]
 FORMATS_DEFAULT = ("pdf", "xlsx", "csv")
@@ -19,11 +21,15 @@ FORMATS_DEFAULT = ("pdf", "xlsx", "csv")
 
 @dataclass(frozen=True, slots=True)
 class ReportSource:
-    """The text of a report: `name` is the kind's, `files` maps a file's name to its content, `path` is for messages."""
+    """The text of a report: `name` is the kind's, `files` maps a file's name to its content, `path` is for messages.
+
+    `assets` are its pictures and fonts, in base64.
+    """
 
     name: str
     files: Mapping[str, str]
     path: str
+    assets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def front(self) -> str:
@@ -34,7 +40,7 @@ class ReportSource:
     def sha256(self) -> str:
         """Hex digest over names and contents; it names this version of the report."""
         digest = hashlib.sha256()
-        for file, text in sorted(self.files.items()):
+        for file, text in sorted({**self.files, **self.assets}.items()):
             digest.update(f"{file}\0{len(text)}\0{text}".encode())
         return digest.hexdigest()
 
@@ -62,7 +68,8 @@ class Block:
 class Param:
     """One parameter. `default`, `minimum`, `maximum` and `choices` are JSON values as the file wrote them.
 
-    `choices_block` is the query whose first column has the choices of an enum, in place of `choices`.
+    `choices_block` is the query whose first column has the choices of an enum, in place of `choices`, `default_block`
+    the one whose first cell (for a list: first column) is the default, in place of `default`.
 
     A placeholder that nobody declared is a required parameter of type `any`: PREPARE decides its type. `line` (1-based)
     is where the file declares it, or first uses it.
@@ -82,6 +89,7 @@ class Param:
     line: int = 0
     description: str | None = None
     choices_block: Block | None = None
+    default_block: Block | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,16 +109,42 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Translation:
+    """What one of a report's `i18n` files says, by what it stands for; `path` is the file's, for messages."""
+
+    path: str
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    blocks: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A report's own page: `files` are `template.html` and what it may include, `path` leads to their directory."""
+
+    path: str
+    files: Mapping[str, str]
+    assets: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Burst:
     """One document per row of `block`'s query: its columns give the values of `params`.
 
-    `deliver` and `name` (the document's title) may have the columns as placeholders. `line` is that of the table.
+    With `split` the report's queries run once, and each document has the rows of one value of these columns; then
+    there are no `params`, and without a `block` there is a document for each value. `deliver` and `name` (the
+    document's title) may have the columns as placeholders. `line` is that of the table.
     """
 
-    block: Block
+    block: Block | None
     params: tuple[str, ...]
     name: str | None = None
     deliver: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()
     line: int = 0
 
 
@@ -208,12 +242,16 @@ class Report:
     columns: Mapping[str, ColumnLook] = field(default_factory=dict)
     burst: Burst | None = None
     retain_s: float | None = None
+    theme: Theme = field(default_factory=Theme)
+    translations: Mapping[str, Translation] = field(default_factory=dict)
+    template: Template | None = None
 
     @property
     def queries(self) -> tuple[Block, ...]:
-        """Every block with SQL of its own, those of the burst and of choices included."""
-        choices = tuple(param.choices_block for param in self.params if param.choices_block)
-        return (*self.blocks, *choices, self.burst.block) if self.burst else (*self.blocks, *choices)
+        """Every block with SQL of its own, those of the burst and of params included."""
+        choices = tuple(block for param in self.params for block in (param.default_block, param.choices_block) if block)
+        burst = (self.burst.block,) if self.burst and self.burst.block else ()
+        return (*self.blocks, *choices, *burst)
 
     @property
     def orderable(self) -> tuple[Param, ...]:

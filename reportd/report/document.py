@@ -11,6 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from reportd.report.definition import Template
+from reportd.report.theme import Theme
+
 FormatKind = Literal[
     "text", "integer", "number", "percent", "date", "time", "datetime", "boolean", "link", "identifier"
 ]
@@ -192,7 +195,7 @@ class Document:
     """A finished document, ready for any renderer.
 
     `as_of` is the snapshot's time (aware); `timezone` (IANA) and `locale` (`en`, `de-AT`) say how values are written;
-    `filters` are (label, value in words) of the parameters, in the order declared.
+    `filters` are (label, value in words) of the parameters, in the order declared; `template` is the report's own page.
     """
 
     title: str
@@ -207,6 +210,8 @@ class Document:
     confidentiality: str | None = None
     paper: Literal["A4", "Letter"] = "A4"
     filters: tuple[tuple[str, str], ...] = field(default=())
+    theme: Theme = field(default_factory=Theme)
+    template: Template | None = None
 
     @property
     def tables(self) -> tuple[Table | Data, ...]:

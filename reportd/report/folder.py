@@ -6,6 +6,10 @@ reports/sales/
   1-totals.sql    blocks, as in a single file; without a line that opens one, the file is a table called `totals`
   2-orders.sql
   report.py       fetch(ctx) and build(params, data), where SQL alone does not do
+  theme.css       colours, font and logo
+  template.html   a page of its own; other .html files may be included
+  i18n/de.toml    the report in another language
+  logo.svg, …     pictures and fonts that theme and template name
 ```
 """
 
@@ -13,8 +17,9 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 
-from reportd.report import blocks, frontmatter, sqlfile
+from reportd.report import assets, blocks, frontmatter, sqlfile, template, theme, translation
 from reportd.report.assembly import assemble
 from reportd.report.definition import Block, Code, Report, ReportSource
 from reportd.report.fault import fault
@@ -30,8 +35,17 @@ HOOKS = {"fetch": ("ctx",), "build": ("params", "data")}
 
 
 def belongs(file: str) -> bool:
-    """Whether a file of this name is part of the report whose directory it lies in."""
-    return file in MARKS or (file.endswith(".sql") and not file.startswith("."))
+    """Whether the text file of this name is part of the report whose directory it lies in, or has as `i18n/de.toml`."""
+    return (
+        file in (*MARKS, theme.FILE)
+        or (file.endswith((".sql", ".html")) and not file.startswith(".") and "/" not in file)
+        or translation.belongs(file)
+    )
+
+
+def is_asset(file: str) -> bool:
+    """Whether a file of this name is one of the report's pictures and fonts."""
+    return assets.is_asset(file)
 
 
 def parse(source: ReportSource) -> Report:
@@ -44,7 +58,7 @@ def parse(source: ReportSource) -> Report:
     uses: list[tuple[str, int]] = []
     taken: dict[str, str] = {}
     for file, text in sorted(source.files.items()):
-        if file in MARKS:
+        if not file.endswith(".sql"):
             continue
         path = f"{source.path}/{file}"
         read = sqlfile.contents(path, text, name=_name(path, file), file=f"{source.name}/{file}", taken=taken)
@@ -55,7 +69,25 @@ def parse(source: ReportSource) -> Report:
         uses += read.uses
     if not found and code is None:
         raise fault(source.path, f"holds no .sql file and no {CODE}: a report needs one")
-    return assemble(source, front, found, uses, code=code)
+    return _furnished(assemble(source, front, found, uses, code=code))
+
+
+def _furnished(report: Report) -> Report:
+    """`report` with its theme, its translations and its template."""
+    source = report.source
+    translations = {
+        translation.tag_of(file): translation.parse(
+            source.path, file, text, blocks=report.blocks, params=report.params, coded=report.code is not None
+        )
+        for file, text in sorted(source.files.items())
+        if translation.belongs(file)
+    }
+    look = report.theme
+    if theme.FILE in source.files:
+        look = theme.parse(f"{source.path}/{theme.FILE}", source.files[theme.FILE], assets=source.assets)
+    own = replace(report, theme=look, translations=translations)
+    pages = {file: text for file, text in source.files.items() if file.endswith(".html")}
+    return replace(own, template=template.parse(own, pages)) if pages else own
 
 
 def _name(path: str, file: str) -> str:

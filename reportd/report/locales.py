@@ -6,8 +6,10 @@ looked up whole (`de-AT`), then by its language (`de`), then as English.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 NO_BREAK_SPACE = "\u00a0"
@@ -160,9 +162,35 @@ _LOCALES: Mapping[str, Locale] = {
 }
 
 
-@lru_cache(maxsize=64)
+# A document is in one language, and a render child makes one document: what it prints may have words of the report's.
+_spoken: ContextVar[Mapping[str, str]] = ContextVar("spoken", default={})  # noqa: B039  it is never changed
+
+
+@contextmanager
+def speaking(words: Mapping[str, str]) -> Iterator[None]:
+    """Have every locale say `words` (by the names above) in place of its own, within the block."""
+    token = _spoken.set(words)
+    _worded.cache_clear()
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+        _worded.cache_clear()
+
+
 def locale_of(tag: str) -> Locale:
     """The locale for a tag such as `de-AT` or `en_US`; an unknown one is written like English."""
+    return _worded(tag) if _spoken.get() else _habits(tag)
+
+
+@lru_cache(maxsize=64)
+def _worded(tag: str) -> Locale:
+    habits = _habits(tag)
+    return replace(habits, words={**habits.words, **_spoken.get()})
+
+
+@lru_cache(maxsize=64)
+def _habits(tag: str) -> Locale:
     words = tag.replace("_", "-").split("-")
     language = words[0].lower()
     region = words[-1].upper() if len(words) > 1 else ""

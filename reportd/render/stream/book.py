@@ -14,9 +14,9 @@ import pydyf
 
 from reportd.render.cells import Cells
 from reportd.render.engine import OPTIONS, Engine
-from reportd.render.html import html_of, slot_css
+from reportd.render.html import printable, slot_css
 from reportd.render.layout import Page
-from reportd.render.stream.geometry import BREAK, Geometry, geometry, specimen
+from reportd.render.stream.geometry import BREAK, Geometry, geometry, specimen, table_number
 from reportd.render.stream.objects import Objects
 from reportd.render.stream.paginate import paginate
 from reportd.render.stream.setting import Setting, Typesetter, colour
@@ -27,7 +27,7 @@ from reportd.render.view import Grid, View
 _LINE_LEAST = 13.0
 """Points that a line of a table is high, at least: how many the first page can hold."""
 _LINES_MORE = 10
-_NO_NUMBER = " @page { @bottom-right { visibility: hidden } }"
+_NO_NUMBER = " @page { @bottom-right { visibility: hidden !important } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +53,16 @@ def write(engine: Engine, view: View, page: Page, *, css: str, path: Path, as_of
     begun = replace(
         view, parts=tuple(_begun(long[n], count) if n in long else part for n, part in enumerate(view.parts))
     )
-    rules = css + slot_css(begun) + _NO_NUMBER + _breaks(view, long)
-    rendering = engine.render(html_of(begun), css=rules, as_of_s=as_of_s)
-    starts, kept = _starts(rendering, [n for n, part in enumerate(view.parts) if _is_table(part)], long)
+    rules = css + slot_css(begun) + _NO_NUMBER + _breaks(long)
+    rendering = engine.render(printable(begun), css=rules, as_of_s=as_of_s)
+    starts, kept = _starts(rendering, long)
     grids = {part.number: part for part in begun.parts if isinstance(part, Grid) and part.heights}
     made = 0
     with path.open("wb") as file:
 
         def finish(document: Any, pdf: pydyf.PDF) -> None:
             nonlocal made
-            Cells(grids)(document, pdf)
+            Cells(grids, view.document.theme)(document, pdf)
             made = _Book(view, document, pdf, file, typesetter).write([starts.get(number) for number in kept])
 
         rendering.copy([rendering.pages[number] for number in kept]).write_pdf(io.BytesIO(), finisher=finish, **OPTIONS)
@@ -71,12 +71,8 @@ def write(engine: Engine, view: View, page: Page, *, css: str, path: Path, as_of
 
 def _long(engine: Engine, view: View, grid: Grid, css: str, as_of_s: int, typesetter: Typesetter) -> _Long:
     only = replace(view, parts=(specimen(grid),), banners=())
-    shape = geometry(engine.render(html_of(only), css=css + BREAK, as_of_s=as_of_s))
+    shape = geometry(engine.render(printable(only), css=css + BREAK, as_of_s=as_of_s), grid)
     return _Long(grid, shape, Setting(grid, shape, typesetter))
-
-
-def _is_table(part: object) -> bool:
-    return isinstance(part, Grid) and not part.empty
 
 
 def _begun(long: _Long, count: int) -> Grid:
@@ -84,12 +80,11 @@ def _begun(long: _Long, count: int) -> Grid:
     return replace(long.grid, lines=long.setting.begun(islice(long.grid.source.lines(), count)), source=None)
 
 
-def _breaks(view: View, long: Mapping[int, _Long]) -> str:
-    """Each part after a long table on a new page, which is in no group any more."""
-    first = 2 + len(view.banners)
+def _breaks(long: Mapping[int, _Long]) -> str:
+    """What comes after a long table on a new page, which is in no group any more."""
     return "".join(
-        f" body > :nth-child({first + number + 1}) {{ break-before: page }}"
-        f" body > :nth-child({first + number}) tbody > tr:last-child {{ string-set: group '' }}"
+        f' [data-of="{number}"] {{ break-after: page }}'
+        f" [data-part=\"{number}\"] > tbody > tr:last-child {{ string-set: group '' }}"
         for number in long
     )
 
@@ -102,7 +97,7 @@ class _Start:
     lines: int
 
 
-def _starts(rendering: Any, tables: list[int], long: Mapping[int, _Long]) -> tuple[dict[int, _Start], list[int]]:
+def _starts(rendering: Any, long: Mapping[int, _Long]) -> tuple[dict[int, _Start], list[int]]:
     """Where each long table starts, by page; and the pages to keep: all but those where one of them only goes on."""
     starts: dict[int, _Start] = {}
     kept: list[int] = []
@@ -110,15 +105,11 @@ def _starts(rendering: Any, tables: list[int], long: Mapping[int, _Long]) -> tup
     for number, page in enumerate(rendering.pages):
         goes_on = False
         for box in page._page_box.descendants():
-            if type(box).__name__ != "TableBox" or box.element_tag != "table":
-                continue
-            known = box.element in seen
-            if not known:
-                seen.append(box.element)
-            part = tables[seen.index(box.element)]
-            if part in long:
-                goes_on = known
-                if not known:
+            part = table_number(box)
+            if part is not None and part in long:
+                goes_on = any(box.element is each for each in seen)
+                if not goes_on:
+                    seen.append(box.element)
                     rows = [r for group in box.children if group.element_tag == "tbody" for r in group.children]
                     starts[number] = _Start(long[part], len(rows))
         if not goes_on:
@@ -223,8 +214,12 @@ class _Book:
         """Write `page n of N` for every page, now that N is known."""
         assert self._number is not None
         place, height = self._number.number, self._number.height
-        show = self._typesetter.shower(place.type)
         words, total = self._view.words.words["page"], len(self._footers)
+        if place is None:  # a template has no numbers on its pages
+            for footer in self._footers:
+                self._objects.stream(footer, b"Q" if footer in self._laid_out else b"")
+            return
+        show = self._typesetter.shower(place.type)
         before = f"{PX} 0 0 -{PX} 0 {height * PX:.4f} cm BT {self._typesetter.font(place.type)} {colour(place.type)}"
         for number, footer in enumerate(self._footers, start=1):
             shown, width = show(words.format(page=number, pages=total))

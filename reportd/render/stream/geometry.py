@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from reportd.errors import ReportError
 from reportd.render.lines import Line, LineKind
 from reportd.render.view import Grid
 from reportd.report.document import Mark
 
-BREAK = "tbody > tr:nth-child(3) { break-before: page }"
+BREAK = " [data-part] > tbody > tr:nth-child(3) { break-before: page }"
 """The rule that puts the specimen's lines on a page of their own, below a repeated heading."""
 
 MARKS: tuple[Mark, ...] = get_args(Mark)
@@ -94,7 +95,7 @@ class Geometry:
     top: float
     bottom: float
     furniture: tuple[Text | Rule, ...]
-    number: Text
+    number: Text | None
     running: Text | None
     shapes: Mapping[LineKind, Shape]
     odd: tuple[Rule, ...]
@@ -122,17 +123,20 @@ def specimen(grid: Grid) -> Grid:
     return replace(grid, heading="", lines=tuple(lines), source=None)
 
 
-def geometry(rendering: Any) -> Geometry:
-    """The geometry of a laid out `specimen`."""
-    page = rendering.pages[1]._page_box
-    groups = {box.element_tag: box for box in _walk(page) if type(box).__name__ == "TableRowGroupBox"}
+def geometry(rendering: Any, grid: Grid) -> Geometry:
+    """The geometry of the laid out `specimen` of `grid`.
+
+    Errors: ReportError where it stands in something that no page can end within.
+    """
+    page, table = _second_page(rendering, grid)
+    groups = {box.element_tag: box for box in table.children if type(box).__name__ == "TableRowGroupBox"}
     link, *marked, odd, even, subtotal, total, group, cut = groups["tbody"].children
     header = groups["thead"].children[0]
     margins = {box.at_keyword: box for box in page.children if type(box).__name__ == "MarginBox"}
     furniture: list[Text | Rule] = [*_rules(header), *_texts(header)]
-    for name in ("@bottom-left", "@bottom-center"):
-        if name in margins:
-            furniture += _texts(margins[name])
+    for name, box in margins.items():
+        if name not in ("@bottom-right", "@top-left"):
+            furniture += _texts(box)
     running = next(iter(_texts(margins["@top-left"])), None) if "@top-left" in margins else None
     shapes = {"row": even, "subtotal": subtotal, "total": total, "group": group, "cut": cut}
     return Geometry(
@@ -141,13 +145,35 @@ def geometry(rendering: Any) -> Geometry:
         top=link.position_y,
         bottom=page.content_box_y() + page.height,
         furniture=tuple(furniture),
-        number=next(iter(_texts(margins["@bottom-right"]))),
+        number=next(iter(_texts(margins["@bottom-right"])), None) if "@bottom-right" in margins else None,
         running=running,
         shapes={kind: _shape(row) for kind, row in shapes.items()},  # type: ignore[misc]
         odd=tuple(_below(rule, odd) for rule in _rules(odd)),
         link=_first_type(link),
         marks={mark: _first_type(row) for mark, row in zip(MARKS, marked, strict=True)},
     )
+
+
+def table_number(box: Any) -> int | None:
+    """Which of our tables `box` is, by the number of its grid."""
+    if type(box).__name__ != "TableBox" or box.element_tag != "table":
+        return None
+    number = box.element.get("data-part", "")
+    return int(number) if number.isdecimal() else None
+
+
+def _second_page(rendering: Any, grid: Grid) -> tuple[Any, Any]:
+    """The page that the specimen's lines stand on, below a repeated heading, and the table there."""
+    found = [
+        (page._page_box, box)
+        for page in rendering.pages
+        for box in page._page_box.descendants()
+        if table_number(box) == grid.number
+    ]
+    if len(found) < 2:
+        message = f"“{grid.name}” is a long table: it can't stand in a box that pages don't break, or twice in a page"
+        raise ReportError(message)
+    return found[1]
 
 
 def _shape(row: Any) -> Shape:
