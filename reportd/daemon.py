@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 
@@ -223,8 +223,10 @@ async def _pools(config: Config, dsn: str) -> AsyncIterator[tuple[Pool, Pool]]:
 
 
 @asynccontextmanager
-async def parts_of(config: Config, pool: Pool, source: Pool) -> AsyncIterator[Parts]:
-    """What the pipeline works with, by `config`; the render children end with it."""
+async def parts_of(
+    config: Config, pool: Pool, source: Pool, *, formats: Mapping[str, str] | None = None
+) -> AsyncIterator[Parts]:
+    """What the pipeline works with, by `config`; the render children end with it. `formats`: see RenderPool."""
     storage, limits = config.storage, config.fetch
     for directory in (storage.state_dir, storage.artifacts_dir, storage.spool_dir):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -235,6 +237,7 @@ async def parts_of(config: Config, pool: Pool, source: Pool) -> AsyncIterator[Pa
             cpu_s=config.render.cpu_s,
             file_bytes=config.render.file_mb << 20,
         ),
+        formats=formats,
         caches=storage.state_dir / "cache",
     )
     try:
