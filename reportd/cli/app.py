@@ -55,6 +55,7 @@ _COMMANDS = {
     "jobs": "List, show, cancel and retry jobs.",
     "why": "Say what a job waits for.",
     "dead": "List, show, retry, discard and export failed jobs.",
+    "new": "Begin a report: one that runs as it is, or one made of a table.",
     "dev": "Write a report with its pages and its sheet beside it in the browser.",
     "render": "Make one report's file, without the queue.",
     "schedules": "List and show schedules, preview, pause and resume them, or run one now.",

@@ -12,6 +12,7 @@ import click
 
 from reportd import press, telemetry
 from reportd.cli.options import database_options, find_dsn
+from reportd.cli.output import near
 from reportd.config import Config, load
 from reportd.preview.live import Live, View
 from reportd.preview.server import serving
@@ -57,7 +58,7 @@ async def _serve(config: Config, source: str, path: Path, *, port: int, open_bro
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with press.warm(config, source, name="reportd dev") as warm:
-        live = Live(path, warm, tell=_tell)
+        live = Live(path, warm, shown=near(path), tell=_tell)
         async with serving(live, port=port) as address:
             click.echo(
                 f"{click.style(address, bold=True)}\n{live.view.path} is made anew at every save; Ctrl-C ends this",

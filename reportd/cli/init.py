@@ -35,7 +35,8 @@ def init(*, directory: Path, as_json: bool) -> None:
         text = resources.files("reportd.cli").joinpath("project", source).read_text(encoding="utf-8")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text.replace("PROJECT", directory.resolve().name), encoding="utf-8")
+            words = text.replace("PROJECT", directory.resolve().name).replace("TITLE", "First report")
+            target.write_text(words, encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"{target} can't be written: {error.strerror}") from error
     if as_json:

@@ -52,6 +52,12 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def near(path: Path) -> str:
+    """`path` as somebody in this directory would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def size(count: int) -> str:
     """Bytes in a unit that fits: 812 B, 14.2 kB, 3.1 MB."""
     if count < 1000:

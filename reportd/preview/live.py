@@ -87,9 +87,9 @@ class View:
 
 
 class Live:
-    """The report at `path` as it is now. `tell` hears of every making's end, for whoever watches a terminal."""
+    """The report at `path`, called `shown`, as it is now. `tell` hears how each making ended, for a terminal."""
 
-    def __init__(self, path: Path, press: Press, *, tell: Callable[[View], None]) -> None:
+    def __init__(self, path: Path, press: Press, *, shown: str, tell: Callable[[View], None]) -> None:
         self._path = path
         self._press = press
         self._tell = tell
@@ -101,7 +101,7 @@ class Live:
         self._kept: list[Made] = []
         self._number = 0
         missing = {name: why for name, why in press.parts.render.unusable.items() if name in FORMATS}
-        self.view = View(0, path.stem, path.stem, _shown(path), missing=missing)
+        self.view = View(0, path.stem, path.stem, shown, missing=missing)
 
     async def run(self) -> None:
         """Look at the files, and make what is wanted, until cancelled."""
@@ -274,12 +274,6 @@ class _Told(Progress):
 def path_of(file: Artifact) -> Path:
     """Where a stored file is."""
     return Path(unquote(urlsplit(file.uri).path))
-
-
-def _shown(path: Path) -> str:
-    """The path as somebody in this directory would type it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _version(loaded: LoadedReport) -> str:

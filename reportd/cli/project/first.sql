@@ -1,9 +1,10 @@
 -- /// report
--- title = "First report"
+-- title = "TITLE"
 -- params.days = { type = "int", default = 30, min = 1, max = 3650 }
 -- # schedule = { cron = "0 7 * * mon", formats = ["pdf"] }
 -- ///
--- It reads no table, so it runs anywhere: put your own queries in its place. Any .sql file beside it is a report, too.
+-- It reads no table, so it runs anywhere: put your own queries in its place. A line with @… opens each block, :days is
+-- the parameter above, and `reportd dev` shows pages and sheet at every save.
 
 -- @kpi
 select :days as days, sum(n) as visits, round(avg(n), 1) as visits_per_day
