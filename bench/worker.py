@@ -103,8 +103,8 @@ class Noop:
         elif not self._begun:
             self._begun = True
             print(f"first {time.time()}", flush=True)
-        if job.params:
-            await asyncio.sleep(job.params.get("sleep_s", 0.0))
+        if sleep_s := job.params.get("sleep_s"):
+            await asyncio.sleep(sleep_s)
         return _NOTHING
 
     async def discard(self, artifacts: tuple[Artifact, ...]) -> None:

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 # Long enough for company, short enough that nobody waits for it.
 GATHER_S = 0.002
-BATCH = 1000
+BATCH = 250
 
 
 class Flusher:

@@ -25,8 +25,9 @@ from reportd.queue.lanes import Lanes
 log = structlog.get_logger()
 
 SHARES: tuple[Share, ...] = ("long", "brief", "process")
-# A claim of brief jobs waits until there is room for a good part of a batch: one statement for many.
-_BATCH_SHARE = 0.5
+# A claim of brief jobs waits until there is room for a good part of them: one statement for many. Not for all of them,
+# so that claims, jobs and the writes of their ends go on side by side.
+_BATCH_SHARE = 0.25
 # A queue at its limit is asked again this soon: the job that makes room may end in another daemon.
 _FULL_S = 0.25
 
