@@ -13,7 +13,7 @@ from xlsxwriter import Workbook
 from reportd import spool
 from reportd.render.xlsx.grid import Grid
 from reportd.render.xlsx.serials import Moments, day_serial
-from reportd.render.xlsx.styles import DASHES, FONT, INK, MUTED, PALETTE, RULE, Styles
+from reportd.render.xlsx.styles import DASHES, FONT, INK, MUTED, RULE, Styles
 from reportd.report.document import PIE_SLICES_MAX, Chart, Column, Format
 
 HEIGHT = 300
@@ -26,7 +26,7 @@ _LABEL_WIDTH_MAX = 14
 def draw(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int) -> Any:
     """The xlsxwriter chart of `chart`, bound to the cells of `grid`; `width` in pixels."""
     if chart.kind == "pie":
-        return _pie(book, chart, grid, width=width)
+        return _pie(book, chart, grid, styles, width=width)
     lying = chart.kind == "bar" and _is_text(chart.x) and _crowded(chart)
     drawn = book.add_chart(_type(chart, lying=lying))
     sheet, rows = grid.sheets[0].name, grid.sheets[0].rows
@@ -41,7 +41,7 @@ def draw(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int
                 # Viewers that don't compute (a mail's preview, a phone) draw from this copy.
                 "categories_data": [_category(point[chart.x.index], chart.x) for point in points],
                 "values_data": [_number(point[column.index]) for point in points],
-                **_ink(chart, number, points=rows),
+                **_ink(chart, number, styles, points=rows),
             }
         )
     drawn.set_title({"name": chart.title, "overlay": False, "name_font": _font(12, INK, bold=True)})
@@ -82,7 +82,7 @@ def _type(chart: Chart, *, lying: bool) -> dict[str, str]:
             return {"type": "bar" if lying else "column"}
 
 
-def _pie(book: Workbook, chart: Chart, grid: Grid, *, width: int) -> Any:
+def _pie(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int) -> Any:
     """A pie whose slices carry their shares; the legend names them."""
     drawn = book.add_chart({"type": "pie"})
     sheet, rows = grid.sheets[0].name, max(grid.sheets[0].rows, 1)
@@ -97,7 +97,8 @@ def _pie(book: Workbook, chart: Chart, grid: Grid, *, width: int) -> Any:
             "categories_data": [_category(point[chart.x.index], chart.x) for point in points],
             "values_data": [_number(point[measure.index]) for point in points],
             "points": [
-                {"fill": {"color": colour}, "border": {"color": "#FFFFFF"}} for colour in PALETTE[: len(points)]
+                {"fill": {"color": styles.theme.colour(number)}, "border": {"color": "#FFFFFF"}}
+                for number in range(len(points))
             ],
             "data_labels": {"percentage": True, "position": "outside_end", "font": _font(9, MUTED)},
         }
@@ -140,8 +141,8 @@ def _measure(chart: Chart, points: Sequence[list[str | None]], styles: Styles) -
     return styles.number(Format("integer") if large else format)
 
 
-def _ink(chart: Chart, number: int, *, points: int) -> dict[str, Any]:
-    colour, dash = PALETTE[number % len(PALETTE)], DASHES[number % len(DASHES)]
+def _ink(chart: Chart, number: int, styles: Styles, *, points: int) -> dict[str, Any]:
+    colour, dash = styles.theme.colour(number), DASHES[number % len(DASHES)]
     if chart.kind == "bar":
         return {"fill": {"color": colour}, "border": {"none": True}, "gap": 60 if points <= 40 else 20}
     if chart.kind == "area":

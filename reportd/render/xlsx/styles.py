@@ -11,16 +11,14 @@ from xlsxwriter import Workbook
 from reportd.report.document import Column, Format, Mark
 from reportd.report.formats import MINUS, excel_number_format
 from reportd.report.looks import SIGNS
+from reportd.report.theme import DEFAULT, Theme
 
 FONT = "Calibri"
-# The page's own colours.
-ACCENT = "#1F5C99"
+# The page's own colours; those that a report may choose are its theme's.
 INK = "#1C232B"
 MUTED = "#56606B"
 RULE = "#D5DAE0"
 TILE = "#F2F5F9"
-PALETTE = ("#1F5C99", "#E69F3C", "#7D8794", "#9CCBE0", "#5B3A7E", "#C05A7A")
-MARKS = {"warn": "#A8330B", "good": "#0B6A4A"}
 # Lines are told apart without colour, too.
 DASHES = ("solid", "dash", "round_dot", "dash_dot", "square_dot", "long_dash")
 
@@ -28,9 +26,10 @@ DASHES = ("solid", "dash", "round_dot", "dash_dot", "square_dot", "long_dash")
 class Styles:
     """The cell formats of one workbook, each made once."""
 
-    def __init__(self, book: Workbook, locale: str) -> None:
+    def __init__(self, book: Workbook, locale: str, theme: Theme = DEFAULT) -> None:
         self._book = book
         self._locale = locale
+        self.theme = theme
         self._made: dict[tuple[tuple[str, Any], ...], Any] = {}
 
     def of(self, **properties: Any) -> Any:
@@ -49,7 +48,7 @@ class Styles:
             # Excel spells booleans itself, in the reader's language; others need to be told.
             properties["num_format"] = '"TRUE";"TRUE";"FALSE"'
         if column.format.kind == "link":
-            properties |= {"font_color": ACCENT, "underline": 1}
+            properties |= {"font_color": self.theme.accent, "underline": 1}
         return self.of(**properties)
 
     def plain(self, column: Column) -> Any:
@@ -60,12 +59,12 @@ class Styles:
         """The heading of a data column, which stands as the column does."""
         return self.of(
             bold=True,
-            font_color=ACCENT,
+            font_color=self.theme.accent,
             **_stand(column),
             valign="bottom",
             text_wrap=True,
             bottom=2,
-            bottom_color=ACCENT,
+            bottom_color=self.theme.accent,
         )
 
     def total(self, column: Column) -> Any:
@@ -84,7 +83,11 @@ class Styles:
                 "value": _operand(condition.operand),
                 "stop_if_true": True,
                 "format": self._book.add_format(
-                    {"bold": True, "font_color": MARKS[condition.mark], "num_format": _signed(condition.mark, number)}
+                    {
+                        "bold": True,
+                        "font_color": getattr(self.theme, condition.mark),
+                        "num_format": _signed(condition.mark, number),
+                    }
                 ),
             }
             for condition in column.conditions

@@ -14,7 +14,7 @@ from xlsxwriter import Workbook
 from reportd.render.xlsx.cells import DIGITS_MAX
 from reportd.render.xlsx.charts import HEIGHT, draw
 from reportd.render.xlsx.grid import PAPERS, Grid, footer_of
-from reportd.render.xlsx.styles import ACCENT, MUTED, RULE, TILE, Styles
+from reportd.render.xlsx.styles import MUTED, RULE, TILE, Styles
 from reportd.render.xlsx.words import words
 from reportd.report.document import Chart, Document, Kpi, Kpis, Text
 from reportd.report.formats import display, display_datetime
@@ -39,6 +39,8 @@ class SummaryWriter:
         self._styles = styles
         self._words = words(document.locale)
         self._row = 0
+        ruled = {"bold": True, "font_color": styles.theme.accent, "valign": "vcenter"}
+        self._ruled: dict[str, Any] = {**ruled, "bottom": 1, "bottom_color": RULE}
 
     def write(self, grids: Sequence[Grid], charts: Sequence[tuple[Chart, Grid]]) -> None:
         """The whole sheet. `grids` are all data sheets; `charts` come with the one that holds their rows."""
@@ -73,7 +75,7 @@ class SummaryWriter:
         self._sheet.set_row(self._row, 12)
         self._next()
         self._sheet.set_row(self._row, 30)
-        self._line(document.title, font_size=20, bold=True, font_color=ACCENT, valign="vcenter")
+        self._line(document.title, font_size=20, bold=True, font_color=self._styles.theme.accent, valign="vcenter")
         if document.subtitle:
             self._sheet.set_row(self._row, 19)
             self._line(document.subtitle, font_size=12, font_color=MUTED)
@@ -110,7 +112,13 @@ class SummaryWriter:
     def _write_tile(self, tile: Kpi, column: int) -> None:
         sheet, styles, ground = self._sheet, self._styles, {"bg_color": TILE, "indent": 1}
         label = styles.of(
-            font_size=9, font_color=MUTED, valign="vcenter", top=2, top_color=ACCENT, shrink=True, **ground
+            font_size=9,
+            font_color=MUTED,
+            valign="vcenter",
+            top=2,
+            top_color=self._styles.theme.accent,
+            shrink=True,
+            **ground,
         )
         sheet.write_string(self._row, column, tile.label, label)
         number = styles.number(tile.format)
@@ -152,8 +160,8 @@ class SummaryWriter:
     def _write_contents(self, grids: Sequence[Grid]) -> None:
         styles, empty = self._styles, locale_of(self._document.locale).words["no rows"]
         self._heading(self._words["sheets"])
-        self._sheet.write_string(self._row - 1, _LAST, self._words["rows"], styles.of(**_RULED, align="right"))
-        link = styles.of(font_color=ACCENT, underline=1)
+        self._sheet.write_string(self._row - 1, _LAST, self._words["rows"], styles.of(**self._ruled, align="right"))
+        link = styles.of(font_color=styles.theme.accent, underline=1)
         for grid in grids:
             for sheet in grid.sheets:
                 self._sheet.write_url(
@@ -191,8 +199,8 @@ class SummaryWriter:
     def _heading(self, text: str) -> None:
         self._sheet.set_row(self._row, 20)
         for column in range(_FIRST, _LAST + 1):
-            self._sheet.write_blank(self._row, column, None, self._styles.of(**_RULED))
-        self._sheet.write_string(self._row, _FIRST, text, self._styles.of(**_RULED))
+            self._sheet.write_blank(self._row, column, None, self._styles.of(**self._ruled))
+        self._sheet.write_string(self._row, _FIRST, text, self._styles.of(**self._ruled))
         self._next()
 
     def _line(self, text: str, **properties: Any) -> None:
@@ -211,7 +219,6 @@ class SummaryWriter:
         self._row += lines
 
 
-_RULED = {"bold": True, "font_color": ACCENT, "valign": "vcenter", "bottom": 1, "bottom_color": RULE}
 _SMALL = {"font_size": 8, "font_color": MUTED}
 
 

@@ -57,7 +57,7 @@ def _write(document: Document, path: Path, scratch: Path, *, sheet_rows_max: int
     shell = BytesIO()
     book = Workbook(shell, _OPTIONS)
     _describe(book, document)
-    styles, names = Styles(book, document.locale), Names()
+    styles, names = Styles(book, document.locale, document.theme), Names()
     front = book.add_worksheet(names.sheet(words(document.locale)["summary"]))
 
     writer = GridWriter(book, document, styles, names, scratch=scratch, sheet_rows_max=sheet_rows_max)
