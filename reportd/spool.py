@@ -153,6 +153,17 @@ def read_columns(path: Path | str) -> Iterator[list[list[str | None]]]:
             yield columns
 
 
+def cells(record: str) -> list[str | None]:
+    """The cells of one whole record, with or without its line end."""
+    text = record.removesuffix("\n")
+    return _split_quoted(text) if '"' in text else [cell or None for cell in text.split(",")]
+
+
+def record(row: Iterable[str | None]) -> str:
+    """A row as COPY writes it: nothing for NULL, quotes where they are needed, a line end."""
+    return ",".join(map(_cell, row)) + "\n"
+
+
 def head(path: Path | str, rows: int) -> list[list[str | None]]:
     """The first `rows` rows of one spool file, fewer where it has fewer."""
     return list(islice(read(path), rows))
@@ -199,6 +210,12 @@ def _split_quoted(record: str) -> list[str | None]:
         cell = part if not part.count('"') & 1 else ",".join(_quoted_parts(part, parts))
         cells.append(cell[1:-1].replace('""', '"'))
     return cells
+
+
+def _cell(text: str | None) -> str:
+    if text is None:
+        return ""
+    return '"' + text.replace('"', '""') + '"' if not text or any(sign in text for sign in ',"\r\n') else text
 
 
 def _quoted_parts(first: str, parts: Iterable[str]) -> Iterator[str]:

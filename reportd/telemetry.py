@@ -21,7 +21,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "artifacts.deleted": "files past their time were deleted",
         "burst.completed": "the last document of a burst has ended; how many did how",
         "burst.left_out": "rows of a split burst belong to none of its documents; how many",
-        "burst.read_again": "a document of a split burst did not find the rows that its parent had read, and reads them anew",
+        "burst.read_again": "a document of a split burst lacked the rows that its parent had read, and reads them anew",
         "daemon.started": "the daemon is ready and takes jobs",
         "daemon.stopped": "the daemon has ended in good order",
         "database.pooled": "a pooler such as pgbouncer stands before the database; nothing is kept between transactions",

@@ -57,11 +57,15 @@ async def _check(connection: Connection, report: Report, block: Block) -> None:
     bound = bind(report, block)
     with translated(Sent(block, bound), _LIMITS):
         found = await typed(connection, block, bound)
-    if report.burst is not None and block is report.burst.block:
+    if report.burst is not None:
         names = [column.name for column in found.columns]
-        for name in report.burst.params:
+        for name in report.burst.params if block is report.burst.block else ():
             if name not in names:
                 message = f'the burst has no column "{name}" for the param of this name{nearest(name, names)}'
+                raise query_error(message, block=block, line=block.line)
+        for name in report.burst.split if block in (*report.blocks, report.burst.block) else ():
+            if name not in names:
+                message = f'the burst splits by "{name}", and this has no such column{nearest(name, names)}'
                 raise query_error(message, block=block, line=block.line)
     with translated(Sent(block, bound, offset=len(COPY_OPENING), prepared=True), _LIMITS):
         # The grammar says which statements COPY takes.

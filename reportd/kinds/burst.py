@@ -1,8 +1,8 @@
 """One query, one document per row: a report's job becomes the parent of a job for each row of its `[burst]` query.
 
-Each child is a job like any other: it fetches its own snapshot, fails and retries alone. A column called like one of
-the burst's params gives its value; `locale`, `formats` (with commas) and `name` (the document's title) are taken from
-columns of these names; every column is a placeholder in the targets.
+Each child is a job like any other: it fails and retries alone, and fetches its own snapshot, unless the burst is
+`split`. A column called like one of the burst's params gives its value; `locale`, `formats` (with commas) and `name`
+(the document's title) are taken from columns of these names; every column is a placeholder in the targets.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from reportd import fetch
 from reportd.errors import LimitExceeded
 from reportd.job import Child, Divided, Job, Step
+from reportd.kinds import split
 from reportd.pipeline import Parts
 from reportd.progress import Progress
 from reportd.report.definition import Burst, Param, Report
@@ -32,6 +33,8 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 def divides(job: Job, report: Report) -> bool:
     """Whether `job` is to be one document per row. One that gives the burst's params itself is a single document."""
+    if report.burst is not None and report.burst.split:
+        return split.key_of(job) is None
     return report.burst is not None and not any(name in job.params for name in report.burst.params)
 
 
@@ -39,6 +42,12 @@ async def divide(job: Job, report: Report, parts: Parts, progress: Progress) -> 
     """Run the burst's query and make a child of each row. Errors: QueryError …; ReportError for columns that lack."""
     burst = report.burst
     assert burst is not None, "the caller has asked divides()"
+    if burst.split:
+        given = {name: value for name, value in (job.params_resolved or {}).items() if value is not None}
+        documents = await split.divide(job, report, parts, progress)
+        _check_number(report, len(documents))
+        return Divided(tuple(_children(job, report, burst, given, documents)))
+    assert burst.block is not None, "without split it has a query"
     progress.enter(Step.FETCHING)
     timezone = report.timezone or parts.settings.timezone
     own = [param for param in report.params if param.name not in burst.params]
@@ -48,8 +57,7 @@ async def divide(job: Job, report: Report, parts: Parts, progress: Progress) -> 
     directory = parts.spool / str(job.id)
     dataset = await fetch.fetch(parts.source, only, params, directory=directory, timezone=timezone, limits=parts.limits)
     spooled = dataset.blocks[burst.block.name]
-    if spooled.rows > CHILDREN_MAX:
-        raise LimitExceeded(f"the burst of {report.name} has {spooled.rows:,} rows; at most {CHILDREN_MAX:,} are made")
+    _check_number(report, spooled.rows)
     names = [column.name for column in spooled.columns]
     for name in burst.params:
         if name not in names:
@@ -58,6 +66,11 @@ async def divide(job: Job, report: Report, parts: Parts, progress: Progress) -> 
     given = {name: value for name, value in params.as_json().items() if value is not None}
     rows = (dict(zip(names, row, strict=True)) for row in read(dataset.path(burst.block.name)))
     return Divided(tuple(_children(job, report, burst, given, rows)))
+
+
+def _check_number(report: Report, documents: int) -> None:
+    if documents > CHILDREN_MAX:
+        raise LimitExceeded(f"the burst of {report.name} has {documents:,} rows; at most {CHILDREN_MAX:,} are made")
 
 
 def _children(
@@ -73,8 +86,14 @@ def _children(
             formats=tuple(part.strip() for part in formats.split(",")) if formats else job.formats,
             name=name or row.get("name") or job.name,
             deliver=tuple(_filled(str(target), row) for target in targets),
-            metadata={"reportd": {LOCALE: row["locale"]}} if row.get("locale") else {},
+            metadata={"reportd": own} if (own := _own(burst, row)) else {},
         )
+
+
+def _own(burst: Burst, row: Mapping[str, str | None]) -> dict[str, Any]:
+    """What a child's metadata say of this document alone."""
+    own: dict[str, Any] = {LOCALE: row["locale"]} if row.get("locale") else {}
+    return {**own, split.KEY: [row[column] for column in burst.split]} if burst.split else own
 
 
 def _filled(text: str, row: Mapping[str, str | None], *, plain: bool = False) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from reportd.errors import PluginError, ReportdError, ReportError
 from reportd.job import Artifact, Completed, Divided, Job
-from reportd.kinds import burst
-from reportd.pipeline import Parts, clear, produce
+from reportd.kinds import burst, split
+from reportd.pipeline import Parts, clear, produce, settled
 from reportd.plugins import Broken
 from reportd.progress import Progress
 from reportd.report import params, targets
@@ -48,7 +48,11 @@ class ReportKind:
     async def run(self, job: Job, progress: Progress) -> Completed | Divided:
         """Fetch, build, render, store; or find out which documents there are to make."""
         if burst.divides(job, self._report):
+            provided = self._report.burst.params if self._report.burst else ()
+            job = await settled(job, self._report, self._parts, without=provided)
             return await burst.divide(job, self._report, self._parts, progress)
+        if self._report.burst and self._report.burst.split and (key := split.key_of(job)):
+            await split.take(job, key, self._report, self._parts, progress)
         return await produce(job, self._report, self._parts, progress)
 
     async def discard(self, artifacts: tuple[Artifact, ...]) -> None:
@@ -57,7 +61,9 @@ class ReportKind:
             await self._parts.store.delete(artifact.uri)
 
     async def forget(self, job: Job) -> None:
-        """Remove the job's spool and whatever its attempts left."""
+        """Remove the job's spool and whatever its attempts left; a split burst's stays for its children."""
+        if self._report.burst and self._report.burst.split and split.key_of(job) is None:
+            return  # the pruner takes it when the job is over, on every host
         await asyncio.to_thread(clear, job, self._parts)
 
 

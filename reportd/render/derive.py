@@ -16,7 +16,7 @@ from typing import Literal
 
 from reportd.report.document import Column
 from reportd.report.formats import parse
-from reportd.spool import SpoolColumn, Spooled, read
+from reportd.spool import SpoolColumn, Spooled, read, record
 
 PivotAggregate = Literal["sum", "avg", "min", "max", "count"]
 COLUMNS_MAX = 200
@@ -192,7 +192,7 @@ def write(directory: Path, name: str, columns: Sequence[SpoolColumn], rows: Iter
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as file:
             for row in rows:
-                file.write(",".join(map(_cell, row)) + "\n")
+                file.write(record(row))
                 count += 1
         with partial.open("rb") as written:
             digest = hashlib.file_digest(written, "sha256").hexdigest()
@@ -201,10 +201,3 @@ def write(directory: Path, name: str, columns: Sequence[SpoolColumn], rows: Iter
     finally:
         partial.unlink(missing_ok=True)
     return Spooled(name, name, tuple(columns), count, size, digest)
-
-
-def _cell(text: str | None) -> str:
-    """A text as COPY writes it in CSV: nothing for NULL, quotes where they are needed."""
-    if text is None:
-        return ""
-    return '"' + text.replace('"', '""') + '"' if not text or any(sign in text for sign in ',"\r\n') else text

@@ -38,6 +38,9 @@ def assemble(
     timezone = declarations.timezone_of(table)
     params = (*declared, *_undeclared(uses, declared))
     found_burst = bursting.burst(front, params)
+    if found_burst and found_burst.split and code and code.fetch:
+        message = f"burst: split shares out the rows of .sql blocks, and fetch in {code.file} asks for rows by itself"
+        raise front.fault(("burst", "split"), message)
     report = Report(
         name=source.name,
         title=table.text("title") or title_of(source.name),

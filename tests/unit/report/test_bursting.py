@@ -30,6 +30,7 @@ def test_a_burst_is_read_and_its_params_may_be_left_out_of_an_order() -> None:
         )
     )
     assert report.burst is not None
+    assert report.burst.block is not None
     assert (report.burst.params, report.burst.name, report.burst.deliver) == (
         ("customer",),
         "Letter to {name}",
@@ -38,6 +39,14 @@ def test_a_burst_is_read_and_its_params_may_be_left_out_of_an_order() -> None:
     assert (report.burst.block.sql, report.burst.block.line) == ("select id as customer from c where d <@ :period", 6)
     assert schema_of(report.orderable)["required"] == []
     assert [block.name for block in report.queries] == ["letters", "burst"]
+
+
+@pytest.mark.parametrize(("written", "split"), [("'id'", ("id",)), ("['region', 'id']", ("region", "id"))])
+def test_a_burst_that_splits_needs_no_query_of_its_own(written: str, split: tuple[str, ...]) -> None:
+    report = parse(read(f"-- [burst]\n-- split = {written}\n"))
+    assert report.burst is not None
+    assert (report.burst.split, report.burst.params, report.burst.block) == (split, (), None)
+    assert [block.name for block in report.queries] == ["letters"]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +64,9 @@ def test_a_burst_is_read_and_its_params_may_be_left_out_of_an_order() -> None:
         ),
         ("-- burst = { sql = 'select :customer', params = ['customer'] }", ":customer is what the rows give"),
         ("-- burst = { sq = 'select 1' }", 'unknown key "sq" in burst; did you mean "sql"?'),
+        ("-- burst = { split = 'id', params = ['customer'] }", "split shares out the rows of one run"),
+        ("-- burst = { split = 5 }", "burst.split: '5' is not the column that says whose a row is"),
+        ("-- burst = { splt = 'id' }", 'unknown key "splt" in burst; did you mean "split"?'),
     ],
 )
 def test_a_mistake_is_told_with_its_line(burst: str, said: str) -> None:
