@@ -255,9 +255,13 @@ def _make_empty(directory: Path) -> None:
 
 
 def _summary(dataset: Dataset) -> Mapping[str, Any]:
-    """What `jobs.result` says of a report: the snapshot's time, rows per block, and the digest of all data."""
+    """What `jobs.result` says of a report: the snapshot's time, rows and digest per block, and the digests of all data
+    and of the report's text.
+    """
     return {
         "as_of": dataset.as_of.isoformat(),
         "rows": {name: block.rows for name, block in dataset.blocks.items()},
         "data_sha256": dataset.sha256,
     }
+        "sha256": {name: block.sha256 for name, block in dataset.blocks.items()},
+        "report_sha256": dataset.report_sha256,

@@ -83,6 +83,7 @@ class Frame:
                 report_sha256=dataset.report_sha256,
                 data_sha256=dataset.sha256,
                 params=params.as_json(),
+                sql_sha256=report.sql_sha256,
                 version=_version(),
                 job=self.job,
             ),

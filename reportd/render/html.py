@@ -145,3 +145,4 @@ def metadata(document: Document) -> Iterator[tuple[str, str]]:
     yield "reportd-params", json.dumps(provenance.params, ensure_ascii=False, sort_keys=True, default=str)
     counts = {section.name: section.rows.count for section in document.sections if section.rows is not None}
     yield "reportd-rows", json.dumps(counts, ensure_ascii=False)
+    yield "reportd-origin", json.dumps(document.origin, default=str)

@@ -64,19 +64,9 @@ def _document(document: Document) -> Iterator[str]:
 
 
 def _meta(document: Document) -> dict[str, object]:
-    provenance = document.provenance
-    return {
-        "report": provenance.report,
-        "title": document.title,
-        "subtitle": document.subtitle,
-        "as_of": document.as_of.isoformat(),
-        "timezone": document.timezone,
-        "locale": document.locale,
-        "job": provenance.job,
-        "version": provenance.version,
-        "report_sha256": provenance.report_sha256,
-        "data_sha256": provenance.data_sha256,
-    }
+    origin = document.origin
+    del origin["params"]  # they stand beside it
+    return {**origin, "subtitle": document.subtitle}
 
 
 def _block(section: Section) -> Iterator[str]:

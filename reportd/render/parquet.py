@@ -70,5 +70,6 @@ def _origin(document: Document) -> dict[str, str]:
         "reportd.report_sha256": origin.report_sha256,
         "reportd.data_sha256": origin.data_sha256,
         "reportd.version": origin.version,
+        "reportd.origin": json.dumps(document.origin, default=str),
         **({"reportd.job": str(origin.job)} if origin.job is not None else {}),
     }

@@ -179,7 +179,8 @@ Section = Kpis | Chart | Table | Text | Data
 class Provenance:
     """Where the document's numbers come from; printed into every file's metadata.
 
-    `params` are the resolved values as JSON; `data_sha256` covers every spool file, `report_sha256` the report's text.
+    `params` are the resolved values as JSON; `data_sha256` covers every spool file, `report_sha256` the report's text,
+    `sql_sha256` its queries alone.
     """
 
     report: str
@@ -188,6 +189,7 @@ class Provenance:
     params: Mapping[str, object]
     version: str
     job: int | None = None
+    sql_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,32 @@ class Document:
         )
 
     @property
+    @property
+    def origin(self) -> dict[str, object]:
+        """All that it takes to make the same file again and to hold this one against it, as JSON values.
+
+        `blocks` has the rows of each section and the digest of its spool file. Secret parameters are not in it.
+        """
+        told = self.provenance
+        return {
+            "report": told.report,
+            "title": self.title,
+            "as_of": self.as_of.isoformat(),
+            "timezone": self.timezone,
+            "locale": self.locale,
+            "params": dict(told.params),
+            "job": told.job,
+            "version": told.version,
+            "report_sha256": told.report_sha256,
+            "sql_sha256": told.sql_sha256,
+            "data_sha256": told.data_sha256,
+            "blocks": {
+                section.name: {"rows": section.rows.count, "sha256": section.rows.sha256}
+                for section in self.sections
+                if section.rows is not None
+            },
+        }
+
     def rows(self) -> int:
         """How many data rows the document has: those of its tables; tiles and charts are views of them."""
         return sum(table.rows.count for table in self.tables)

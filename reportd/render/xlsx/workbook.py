@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +24,7 @@ from reportd.report.document import Chart, Document
 from reportd.report.formats import display_datetime
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_PROPERTY_MAX = 255
 _OPTIONS = {
     "in_memory": True,
     "strings_to_formulas": False,
@@ -111,4 +113,11 @@ def _custom(document: Document) -> Sequence[tuple[str, str]]:
         ("reportd data sha256", origin.data_sha256),
         ("reportd as of", document.as_of.isoformat()),
         *([("reportd job", str(origin.job))] if origin.job is not None else []),
+        *_parts("reportd origin", json.dumps(document.origin, default=str)),
     ]
+
+
+def _parts(name: str, text: str) -> Iterator[tuple[str, str]]:
+    """`text` in properties called `name 1` and so on: each may have 255 characters."""
+    for number, start in enumerate(range(0, len(text), _PROPERTY_MAX), start=1):
+        yield f"{name} {number}", text[start : start + _PROPERTY_MAX]

@@ -64,7 +64,9 @@ def test_the_envelope_says_what_it_holds(tmp_path: Path, out: Path) -> None:
         "job": 42,
         "version": "0.1",
         "report_sha256": "aa",
+        "sql_sha256": "",
         "data_sha256": "bb",
+        "blocks": {"orders": {"rows": 2, "sha256": table.rows.sha256}},
     }
     assert content["blocks"] == [
         {

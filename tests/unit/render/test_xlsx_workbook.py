@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -264,6 +265,13 @@ def test_the_files_properties_say_where_it_comes_from(tmp_path: Path) -> None:
     custom = {entry.name: entry.value for entry in book.custom_doc_props.props}
     assert custom["reportd data sha256"] == "bb" * 32
     assert custom["reportd job"] == "42"
+    parts = [
+        custom[f"reportd origin {number}"]
+        for number in range(1, len(custom) + 1)
+        if f"reportd origin {number}" in custom
+    ]
+    origin = json.loads("".join(parts))
+    assert (origin["report"], origin["params"]) == ("sales", {"period": ["2026-10-01", "2026-11-01"]})
 
 
 def test_the_same_document_gives_the_same_bytes(tmp_path: Path) -> None:
