@@ -75,6 +75,7 @@ class Frame:
             locale=self.locale,
             paper=_paper(report, self.settings, self.locale),
             filters=params.described(self.locale),
+            attach=report.attach,
             theme=report.theme,
             template=report.template,
             sections=sections,

@@ -63,7 +63,15 @@ class PDF:
         else:
             grids = {part.number: part for part in view.parts if isinstance(part, Grid) and part.heights}
             cells = Cells(grids, document.theme)
-            pages = engine.write(printable(view), css=css + slot_css(view), path=path, as_of_s=as_of_s, cells=cells)
+            html, css = printable(view), css + slot_css(view)
+            if document.attach is None:
+                pages = engine.write(html, css=css, path=path, as_of_s=as_of_s, cells=cells)
+            else:
+                from reportd.render.stream import attachments
+
+                pages = attachments.write(
+                    engine, html, css=css, path=path, as_of_s=as_of_s, cells=cells, document=document
+                )
         return [RenderedFile("pdf", name, str(path), "application/pdf", rows=document.rows, pages=pages, notes=notes)]
 
 

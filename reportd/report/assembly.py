@@ -20,7 +20,7 @@ from reportd.report.params import check, resolve
 KEYS = (
     *("title", "subtitle", "description", "author", "confidentiality", "formats", "timezone", "locale", "paper"),
     *("queue", "priority", "timeout_s", "max_rows", "params", "schedule", "schedules", "templates"),
-    *("deliver", "columns", "burst", "retain"),
+    *("deliver", "columns", "burst", "retain", "pdf"),
 )
 
 
@@ -65,6 +65,7 @@ def assemble(
         columns=looks(front),
         burst=found_burst,
         retain_s=declarations.retain_of(table),
+        attach=declarations.attached(front),
         deliver=declarations.delivering(front, blocks=None if code else [block.name for block in blocks]),
     )
     _check_values(front, report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from reportd.report import conditions
 from reportd.report.definition import Block, Delivering, Param, ParamType
@@ -76,6 +76,14 @@ def retain_of(table: Table) -> float | None:
     if match is None:
         raise table.wrong("retain", 'a length of time, such as "90 days" (hours, days, weeks, months, years)')
     return int(match[1]) * _UNITS_S[match[2]]
+
+
+def attached(front: FrontMatter) -> Literal["csv"] | None:
+    """What `pdf.attach` asks for inside the PDF. Errors: ReportError."""
+    if "pdf" not in front.values:
+        return None
+    table = Table(front, ("pdf",), front.values["pdf"], ("attach",))
+    return cast(Literal["csv"] | None, table.text("attach", one_of=("csv",)))
 
 
 def _param(front: FrontMatter, name: str, raw: Any) -> Param:

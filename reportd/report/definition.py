@@ -242,6 +242,7 @@ class Report:
     columns: Mapping[str, ColumnLook] = field(default_factory=dict)
     burst: Burst | None = None
     retain_s: float | None = None
+    attach: Literal["csv"] | None = None
     theme: Theme = field(default_factory=Theme)
     translations: Mapping[str, Translation] = field(default_factory=dict)
     template: Template | None = None

@@ -212,6 +212,7 @@ class Document:
     confidentiality: str | None = None
     paper: Literal["A4", "Letter"] = "A4"
     filters: tuple[tuple[str, str], ...] = field(default=())
+    attach: Literal["csv"] | None = None
     theme: Theme = field(default_factory=Theme)
     template: Template | None = None
 

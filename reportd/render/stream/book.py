@@ -16,6 +16,7 @@ from reportd.render.cells import Cells
 from reportd.render.engine import OPTIONS, Engine
 from reportd.render.html import printable, slot_css
 from reportd.render.layout import Page
+from reportd.render.stream.attachments import attach
 from reportd.render.stream.geometry import BREAK, Geometry, geometry, specimen, table_number
 from reportd.render.stream.objects import Objects
 from reportd.render.stream.paginate import paginate
@@ -242,6 +243,7 @@ class _Book:
             laid_out.setdefault(name, reference)
         kids, count = self._pages.close()
         pdf.pages["Kids"], pdf.pages["Count"] = kids, count
+        attach(self._view.document, self._objects, catalog)
         outline = self._bookmarks.close()
         dropped = _outline(pdf)
         catalog.pop("Outlines", None)

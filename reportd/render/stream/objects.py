@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import md5
 from itertools import accumulate, pairwise
 from typing import BinaryIO
@@ -74,6 +74,20 @@ class Objects:
         packed = isal_zlib.compress(data, _LEVEL)
         head = b"<<%b/Filter/FlateDecode/Length %d>>stream\n" % (entries, len(packed))
         self.plain(number, b"%b%b\nendstream" % (head, packed))
+
+    def stream_of(self, number: int, pieces: Iterable[bytes], entries: bytes = b"") -> None:
+        """Write a stream as its pieces come, compressed; `entries` stand in its dictionary."""
+        length = self.number()
+        self._plain.extend((number, self._position))
+        self._put(b"%d 0 obj\n<<%b/Filter/FlateDecode/Length %d 0 R>>stream\n" % (number, entries, length))
+        start = self._position
+        packer = isal_zlib.compressobj(_LEVEL)
+        for piece in pieces:
+            self._put(packer.compress(piece))
+        self._put(packer.flush())
+        size = self._position - start
+        self._put(b"\nendstream\nendobj\n")
+        self.plain(length, b"%d" % size)
 
     def close(self, *, root: int, info: int) -> None:
         """Write the cross-reference stream and the trailer."""
