@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -136,8 +137,16 @@ def dump_json(value: Any) -> str:
 
 
 def load_json(text: str) -> Any:
-    """JSON as `jsonb` gives it. Most jobs have empty params, metadata and targets: those are not worth a parser."""
-    return {} if text == "{}" else [] if text == "[]" else json.loads(text)
+    """JSON as `jsonb` gives it; a whole number that Python's `int` refuses for its length is a Decimal.
+
+    Most jobs have empty params, metadata and targets: those are not worth a parser.
+    """
+    if text == "{}" or text == "[]":
+        return {} if text == "{}" else []
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(text, parse_int=Decimal)
 
 
 async def _keep(_connection: Connection) -> None:

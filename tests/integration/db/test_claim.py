@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -225,3 +226,11 @@ async def test_lanes_tell_when_a_job_came_back_behind_a_hint(conn: Connection, w
     assert lane == DEFAULT
     assert lane.oldest is not None
     assert lane.oldest < (await jobs.get(conn, second))["run_at"]
+
+
+async def test_a_number_of_any_length_is_claimed_like_all_others(conn: Connection, worker: int) -> None:
+    """Python reads no whole number of more than 4,300 digits: a claim that failed on one would fail for ever."""
+    await order(conn, 1)
+    await conn.execute("update reportd.jobs set metadata = '{\"n\": 1e5000}'")
+    await order(conn, 1)
+    assert [job.metadata.get("n") for job in await take(conn, worker)] == [Decimal("1e5000"), None]
