@@ -261,7 +261,7 @@ def _summary(dataset: Dataset) -> Mapping[str, Any]:
     return {
         "as_of": dataset.as_of.isoformat(),
         "rows": {name: block.rows for name, block in dataset.blocks.items()},
-        "data_sha256": dataset.sha256,
-    }
         "sha256": {name: block.sha256 for name, block in dataset.blocks.items()},
+        "data_sha256": dataset.sha256,
         "report_sha256": dataset.report_sha256,
+    }

@@ -255,7 +255,6 @@ class Report:
         return (*self.blocks, *choices, *burst)
 
     @property
-    @property
     def sql_sha256(self) -> str:
         """Hex digest over the queries alone: a new theme or title changes the report's version, and not this."""
         digest = hashlib.sha256()
@@ -263,6 +262,7 @@ class Report:
             digest.update(f"{block.name}\0{len(block.sql)}\0{block.sql}".encode())
         return digest.hexdigest()
 
+    @property
     def orderable(self) -> tuple[Param, ...]:
         """The parameters as an order may give them: what a burst provides may be left out."""
         provided = self.burst.params if self.burst else ()

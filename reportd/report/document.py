@@ -224,7 +224,6 @@ class Document:
         )
 
     @property
-    @property
     def origin(self) -> dict[str, object]:
         """All that it takes to make the same file again and to hold this one against it, as JSON values.
 
@@ -250,6 +249,7 @@ class Document:
             },
         }
 
+    @property
     def rows(self) -> int:
         """How many data rows the document has: those of its tables; tiles and charts are views of them."""
         return sum(table.rows.count for table in self.tables)
