@@ -22,7 +22,6 @@ from reportd.artifacts import DirectoryStore
 from reportd.db import deliveries
 from reportd.db.pool import Pool
 from reportd.db.session import session
-from reportd.errors import ParamsError
 from reportd.job import Artifact, Completed, Delivery, Job, Step
 from reportd.progress import Progress
 from reportd.render.pool import Rendered, RenderPool
@@ -32,8 +31,8 @@ from reportd.report.conditions import Asked, Operand
 from reportd.report.definition import Report
 from reportd.report.fault import fault, nearest
 from reportd.report.formats import parse
-from reportd.report.params import Params, resolve
-from reportd.spool import Dataset, Spooled, head, read
+from reportd.report.params import Params, independent, resolve
+from reportd.spool import Dataset, Spooled, head
 
 log = structlog.get_logger()
 
@@ -55,8 +54,8 @@ class Parts:
 async def produce(job: Job, report: Report, parts: Parts, progress: Progress) -> Completed:
     """Make every file that `job` asks for. Errors are ReportdErrors of the stage that failed."""
     progress.enter(Step.FETCHING)
+    ordered, job = job, await settled(job, report, parts)
     async with _scratch(job, parts) as scratch:
-        await _check_choices(job, report, parts, scratch / "choices")
         if report.code is not None and report.code.fetch:
             dataset, rendered = await _inquired(job, report, parts, progress, scratch)
         else:
@@ -83,7 +82,26 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
             for artifact in artifacts:
                 await asyncio.shield(parts.store.delete(artifact.uri))
             raise
-    return Completed(artifacts=tuple(artifacts), deliveries=owed, result=_summary(dataset))
+    return Completed(
+        artifacts=tuple(artifacts), deliveries=owed, result={**_summary(dataset), **_found(ordered, job, report)}
+    )
+
+
+async def settled(job: Job, report: Report, parts: Parts, *, without: Collection[str] = ()) -> Job:
+    """`job` with the values of its params that only the source database knows; `without` is left to somebody else.
+
+    Errors: ParamsError; those of a fetch.
+    """
+    params = independent(report.params, without)
+    if not any(param.default_block or param.choices_block for param in params):
+        return job
+    now, timezone = job.slot or job.created_at, report.timezone or parts.settings.timezone
+    async with _scratch(job, parts) as scratch:
+        asking = fetch.Asking(parts.source, now, timezone, scratch, parts.limits)
+        resolved = dict(job.params_resolved or {})
+        given = {param.name: resolved.get(param.name) for param in params}
+        found = await fetch.settle(replace(report, params=params), given, asking)
+    return replace(job, params_resolved={**resolved, **found})
 
 
 def clear(job: Job, parts: Parts) -> None:
@@ -101,29 +119,6 @@ async def _fetch(job: Job, report: Report, parts: Parts) -> Dataset:
     if kept is not None:
         return kept
     return await fetch.fetch(parts.source, report, params, directory=directory, timezone=timezone, limits=parts.limits)
-
-
-async def _check_choices(job: Job, report: Report, parts: Parts, directory: Path) -> None:
-    """Hold the values of enums against the choices that the database has now. Errors: ParamsError with the nearest."""
-    asked = [p for p in report.params if p.choices_block and (job.params_resolved or {}).get(p.name) is not None]
-    if not asked:
-        return
-    params, timezone = _question(job, report, parts)
-    only = replace(report, blocks=tuple(param.choices_block for param in asked if param.choices_block))
-    dataset = await fetch.fetch(parts.source, only, params, directory=directory, timezone=timezone, limits=parts.limits)
-    for param in asked:
-        assert param.choices_block is not None
-        allowed = [row[0] for row in read(dataset.path(param.choices_block.name)) if row[0] is not None]
-        given = (job.params_resolved or {})[param.name]
-        for value in given if param.many else [given]:
-            if value not in allowed:
-                shown = "the value" if param.secret else f'"{value}"'
-                some = ", ".join(allowed[:12]) + (f" and {len(allowed) - 12} more" if len(allowed) > 12 else "")
-                hint = "" if param.secret else nearest(value, allowed)
-                raise ParamsError(
-                    f'parameter "{param.name}": {shown} is no choice{hint} (there are: {some or "none"})',
-                    param=param.name,
-                )
 
 
 async def _deliveries(job: Job, report: Report, dataset: Dataset, parts: Parts) -> tuple[Delivery, ...]:
@@ -252,6 +247,14 @@ async def _scratch(job: Job, parts: Parts) -> AsyncIterator[Path]:
 def _make_empty(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "files").mkdir(parents=True, mode=0o700)
+
+
+def _found(ordered: Job, settled: Job, report: Report) -> Mapping[str, Any]:
+    """What `jobs.result` says of values that queries gave: `params_resolved` was written before they were asked."""
+    before, after = ordered.params_resolved or {}, settled.params_resolved or {}
+    found = {p.name: after.get(p.name) for p in report.params if p.default_block and not p.secret}
+    new = {name: value for name, value in found.items() if value != before.get(name)}
+    return {"defaults": new} if new else {}
 
 
 def _summary(dataset: Dataset) -> Mapping[str, Any]:

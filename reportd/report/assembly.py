@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, cast
 
-from reportd.errors import ParamsError
+from reportd.errors import ParamsError, ReportError
 from reportd.report import bursting, declarations, plans
 from reportd.report.blocks import NAME
 from reportd.report.definition import FORMATS_DEFAULT, Block, Code, Param, Report, ReportSource
@@ -85,6 +85,29 @@ def _check_subs(path: str, blocks: Sequence[Block]) -> None:
             raise fault(place, message, line=block.line, column=block.column)
 
 
+def _check_queries(front: FrontMatter, report: Report, param: Param) -> None:
+    """The queries of a parameter use other declared ones, and none whose default is asked for later."""
+    known = {name for other in report.params if other.type != "any" and other != param for name in other.names}
+    place = report.params.index(param)
+    later = {name for other in report.params[place:] if other.default_block for name in other.names}
+    for key, block in (("choices_sql", param.choices_block), ("default_sql", param.default_block)):
+        for used in _used(front, param, key, block) if block else ():
+            wrong = None
+            if used not in known:
+                wrong = f":{used} is no other declared parameter"
+            elif used in later:
+                wrong = f':{used} has a default_sql too and comes later; declare it before "{param.name}"'
+            if wrong:
+                raise front.fault(("params", param.name, key), f"params.{param.name}.{key}: {wrong}")
+
+
+def _used(front: FrontMatter, param: Param, key: str, block: Block) -> list[str]:
+    try:
+        return [token.name for token in placeholders(block.sql)]
+    except ReportError as error:
+        raise front.fault(("params", param.name, key), f"params.{param.name}.{key}: {error.message}") from None
+
+
 def _undeclared(uses: Iterable[tuple[str, int]], declared: Sequence[Param]) -> list[Param]:
     """A parameter for every placeholder that none of `declared` gives, in the order of their first use."""
     given = {name for param in declared for name in param.names}
@@ -98,12 +121,8 @@ def _undeclared(uses: Iterable[tuple[str, int]], declared: Sequence[Param]) -> l
 def _check_values(front: FrontMatter, report: Report) -> None:
     """Defaults, limits, templates' and schedules' params fit their declarations; period words are tried at one time."""
     now, timezone = datetime(2026, 1, 1, tzinfo=UTC), report.timezone or "UTC"
-    known = {name for param in report.params if param.type != "any" for name in param.names}
     for param in report.params:
-        for used in placeholders(param.choices_block.sql) if param.choices_block else ():
-            if used.name not in known or used.name in param.names:
-                message = f"params.{param.name}.choices_sql: :{used.name} is no other declared parameter"
-                raise front.fault(("params", param.name, "choices_sql"), message)
+        _check_queries(front, report, param)
         try:
             check(param, now=now, timezone=timezone)
         except ParamsError as error:

@@ -19,6 +19,7 @@ _PARAM_KEYS = (
     "description",
     "required",
     "default",
+    "default_sql",
     "choices",
     "choices_sql",
     "min",
@@ -98,7 +99,10 @@ def _param(front: FrontMatter, name: str, raw: Any) -> Param:
         raise front.fault(keys, f"params.{name}: type is missing (one of: {', '.join(_TYPES)})")
     required = table.flag("required")
     default = as_json(table.any("default"))
-    if required and default is not None:
+    default_block = _query(table, "default_sql", f"default-{name}")
+    if default_block is not None and default is not None:
+        raise table.fault("default_sql", "default stands there already; drop one of the two")
+    if required and (default is not None or default_block is not None):
         raise table.fault("required", "a parameter with a default is never missing; drop one of the two")
     return Param(
         name=name,
@@ -115,6 +119,7 @@ def _param(front: FrontMatter, name: str, raw: Any) -> Param:
         line=front.line(*keys),
         description=table.text("description"),
         choices_block=_choices_block(table, name, kind),
+        default_block=default_block,
     )
 
 
@@ -132,14 +137,20 @@ def _choices(table: Table, kind: str) -> tuple[str, ...]:
 
 
 def _choices_block(table: Table, name: str, kind: str) -> Block | None:
-    """The query that gives the choices, which the job runs in front of the others."""
-    sql = table.text("choices_sql")
+    """The query that gives the choices."""
+    block = _query(table, "choices_sql", f"choices-{name}")
+    if block is not None and kind != "enum":
+        raise table.fault("choices_sql", f'only an enum has choices; write type = "enum" in place of "{kind}"')
+    return block
+
+
+def _query(table: Table, key: str, name: str) -> Block | None:
+    """A query of a parameter's, which the job runs in front of the report's own."""
+    sql = table.text(key)
     if sql is None:
         return None
-    if kind != "enum":
-        raise table.fault("choices_sql", f'only an enum has choices; write type = "enum" in place of "{kind}"')
-    line, file = table.front.line(*table.keys, "choices_sql"), table.front.path.rpartition("/")[2]
-    return Block("data", f"choices-{name}", "", sql.strip().removesuffix(";"), line, file)
+    line, file = table.front.line(*table.keys, key), table.front.path.rpartition("/")[2]
+    return Block("data", name, "", sql.strip().removesuffix(";"), line, file)
 
 
 def _bound(table: Table, key: str, kind: str) -> Any:

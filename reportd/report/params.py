@@ -7,7 +7,8 @@ Every value is resolved at the job's own time: `last month` in a job of 3 Novemb
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,11 +18,14 @@ from reportd.errors import ParamsError
 from reportd.report import periods
 from reportd.report.definition import Param
 from reportd.report.fault import nearest
+from reportd.report.lexer import placeholders
 from reportd.report.periods import Period
 from reportd.report.values import Clock, rule_of
 from reportd.report.zones import zone_of
 
 MASK = "•••"
+# As long as a bigint; a longer one would be out of range, however the server writes it.
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 _SHOWN_MAX = 80
 _LISTED_MAX = 5
 
@@ -122,6 +126,33 @@ def sql_types(params: Sequence[Param]) -> dict[str, str | None]:
         types[name] = _sql_type(param)
         types.update(dict.fromkeys(instants, "timestamp with time zone"))
     return types
+
+
+def independent(params: Sequence[Param], names: Collection[str]) -> tuple[Param, ...]:
+    """`params` without those called `names`, and without those whose queries use such a one."""
+    left: list[Param] = []
+    gone = set(names)
+    for param in params:
+        blocks = [block for block in (param.default_block, param.choices_block) if block]
+        if param.name in gone or any(token.name in gone for block in blocks for token in placeholders(block.sql)):
+            gone.update(param.names)
+        else:
+            left.append(param)
+    return tuple(left)
+
+
+def from_cell(param: Param, cell: str) -> Any:
+    """What the database gave for `param`, or for one item of its list, as the JSON that an order would write.
+
+    A text that the type does not take stays one: `resolve` says what is wrong with it.
+    """
+    match param.type:
+        case "bool" if cell in ("t", "f", "true", "false"):
+            return cell.startswith("t")
+        case "int" if _WHOLE.fullmatch(cell):
+            return int(cell)
+        case _:
+            return cell
 
 
 def schema_of(params: Sequence[Param]) -> dict[str, Any]:

@@ -150,8 +150,8 @@ def _uuid(raw: Any, param: Param, clock: Clock) -> UUID:
 
 
 def _enum(raw: Any, param: Param, clock: Clock) -> str:
-    if param.choices_block is not None and isinstance(raw, str) and raw and "\0" not in raw:
-        return raw  # the choices are the database's to say, when the job runs
+    if param.choices_block is not None:
+        return _string(raw, "is no text")  # the choices are the database's to say, when the job runs
     if not isinstance(raw, str) or raw not in param.choices:
         raise ValueError(f"is not one of: {', '.join(param.choices)}")
     return raw

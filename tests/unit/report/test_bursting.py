@@ -84,10 +84,17 @@ def test_a_mistake_is_told_with_its_line(burst: str, said: str) -> None:
         ("{ type = 'text', choices_sql = 'select 1' }", "only an enum has choices"),
         ("{ type = 'enum', choices_sql = 'select :region' }", ":region is no other declared parameter"),
         ("{ type = 'enum', choices_sql = 'select :nobody' }", ":nobody is no other declared parameter"),
+        ("{ type = 'enum', choices_sql = \"select 'x\" }", "params.region.choices_sql: the string that starts here"),
+        ("{ type = 'text', default_sql = 'select :nobody' }", ":nobody is no other declared parameter"),
+        ("{ type = 'text', default_sql = 'select :region' }", ":region is no other declared parameter"),
+        ("{ type = 'text', default_sql = 'select :later' }", ":later has a default_sql too and comes later"),
+        ("{ type = 'text', default = 'a', default_sql = 'select 1' }", "default stands there already; drop one"),
+        ("{ type = 'text', required = true, default_sql = 'select 1' }", "a parameter with a default is never missing"),
     ],
 )
-def test_choices_from_a_query_are_checked_when_the_file_is_read(param: str, said: str) -> None:
-    text = f"-- /// report\n-- params.region = {param}\n-- ///\nselect :region as r\n"
+def test_queries_of_params_are_checked_when_the_file_is_read(param: str, said: str) -> None:
+    later = "{ type = 'text', default_sql = 'select 1' }"
+    text = f"-- /// report\n-- params.region = {param}\n-- params.later = {later}\n-- ///\nselect :region as r\n"
     with pytest.raises(ReportError) as caught:
         parse(ReportSource("x", {"x.sql": text}, "x.sql"))
     assert str(caught.value).startswith("x.sql:2: ")
