@@ -22,7 +22,7 @@ from reportd.render.xlsx import cells
 from reportd.render.xlsx.cells import CellWriter, Link
 from reportd.render.xlsx.names import Names, structured, unique_headers
 from reportd.render.xlsx.package import Piece, PieceWriter
-from reportd.render.xlsx.rows import RowWriter
+from reportd.render.xlsx.rows import LEVELS_MAX, RowWriter
 from reportd.render.xlsx.styles import Styles, index
 from reportd.render.xlsx.words import words
 from reportd.report.document import Chart, Column, Data, Document, Format, Table
@@ -86,7 +86,8 @@ class GridWriter:
         parts = max(1, ceil(section.rows.count / room))
         label = locale_of(self._document.locale).words["total"]
         writers = [_writer(column, position, self._styles) for position, column in enumerate(columns)]
-        rows = RowWriter(section.rows.path, columns, writers)
+        groups = section.groups if isinstance(section, Table) else ()
+        rows = RowWriter(section.rows.path, columns, writers, groups=groups)
         sheets: list[Sheet] = []
         tables: list[str] = []
         for part in range(1, parts + 1):
@@ -102,6 +103,9 @@ class GridWriter:
                 piece.write(foot.row(written + 2, self._styles))
             links = tuple(chain.from_iterable(writer.take_links() for writer in writers))
             self._furnish(worksheet, columns, headers, table=table, rows=written, foot=foot, linked=bool(links))
+            if groups and written:
+                worksheet.outline_settings(symbols_below=False)
+                worksheet.set_row(1, None, None, {"level": min(len(groups), LEVELS_MAX)})
             sheets.append(
                 Sheet(
                     name=name,

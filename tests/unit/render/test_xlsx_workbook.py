@@ -116,6 +116,38 @@ def test_more_rows_than_a_sheet_holds_go_on_in_the_next(tmp_path: Path) -> None:
     assert opened(document(section), tmp_path, values=True, renderer=renderer)["Orders (3)"]["B3"].value == 5
 
 
+def levels(sheet: Any) -> list[int]:
+    """The outline's level of each row below the heading."""
+    return [sheet.row_dimensions[number].outlineLevel for number in range(2, sheet.max_row + 1)]
+
+
+def test_the_rows_of_a_group_fold_up_to_its_first(tmp_path: Path) -> None:
+    columns = [column("region"), column("city"), column("qty", "integer", total="6")]
+    keys = [("N", "a"), ("N", "a"), ("N", "b"), ("S", "b"), (None, "b"), (None, "b")]
+    rows = [[region, city, "1"] for region, city in keys]
+    section = table(tmp_path, columns, rows)
+    sheet = opened(document(replace(section, groups=section.columns[:2])), tmp_path)["Orders"]
+    assert levels(sheet) == [0, 2, 1, 0, 0, 2, 0]
+    assert not sheet.sheet_properties.outlinePr.summaryBelow
+    assert sheet.sheet_format.outlineLevelRow == 2
+    assert sheet.dimensions == "A1:C8"
+    plain = opened(document(section), tmp_path)["Orders"]
+    assert levels(plain) == [0] * 7
+    assert not plain.sheet_format.outlineLevelRow
+
+
+def test_a_group_that_goes_on_in_the_next_sheet_has_a_first_row_there(tmp_path: Path) -> None:
+    section = table(tmp_path, COLUMNS, [["N", "1", "1.00"]] * 5)
+    made = document(replace(section, groups=section.columns[:1]))
+    book = opened(made, tmp_path, renderer=XLSX(sheet_rows_max=5))
+    assert [levels(book[name]) for name in ("Orders", "Orders (2)")] == [[0, 1, 1], [0, 1, 0]]
+
+
+def test_an_outline_is_as_deep_as_excel_allows(tmp_path: Path) -> None:
+    section = table(tmp_path, [column(f"g{number}") for number in range(9)], [["x"] * 9] * 2)
+    assert levels(opened(document(replace(section, groups=section.columns)), tmp_path)["Orders"]) == [0, 7]
+
+
 def test_a_full_last_sheet_still_has_room_for_the_totals(tmp_path: Path) -> None:
     renderer = XLSX(sheet_rows_max=5)
     book = opened(document(orders(tmp_path)), tmp_path, renderer=renderer)
