@@ -6,7 +6,21 @@ import argparse
 import importlib
 import json
 
-NAMES = ("backlog", "chaos", "csv", "horizon", "kills", "latency", "pdf", "queue", "recovery", "report", "xlsx")
+NAMES = (
+    "backlog",
+    "burst",
+    "chaos",
+    "csv",
+    "horizon",
+    "kills",
+    "latency",
+    "pdf",
+    "queue",
+    "recovery",
+    "report",
+    "soak",
+    "xlsx",
+)
 
 
 def main() -> None:

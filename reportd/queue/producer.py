@@ -118,7 +118,7 @@ class Producer:
         room, kinds = self._room(share), self._work.kinds(share)
         if not room or not kinds:
             return 0, inf
-        full_s = inf
+        full_s, begun = inf, time.monotonic()
         if lane.limited:
             claimed, rate_s = await jobs.take_turns(
                 conn, lane=lane, demand=room, worker=self._worker, kinds=kinds, **self._defaults
@@ -126,30 +126,33 @@ class Producer:
             if not claimed:
                 full_s = _FULL_S if rate_s is None else rate_s
         else:
-            claimed = await self._scan(conn, lane, share, room, kinds)
+            claimed = await self._scan(conn, lane, share, room, kinds, now_s=begun)
+        now = time.monotonic()
         if claimed:
-            self._lanes.used(lane, now_s=time.monotonic())
+            self._lanes.used(lane, now_s=now)
         if claimed and share == "brief":
-            log.info("jobs.claimed", jobs=len(claimed), queue=lane.queue, priority=lane.priority)
+            took_ms = round((now - begun) * 1000, 1)
+            log.info("jobs.claimed", jobs=len(claimed), queue=lane.queue, priority=lane.priority, took_ms=took_ms)
         for job in claimed:
             if share != "brief":
                 log.info("job.claimed", job=job.id, kind=job.kind, queue=job.queue, attempt=job.attempt)
             self._work.start(job)
         return len(claimed), full_s
 
-    async def _scan(self, conn: Connection, lane: Lane, share: Share, room: int, kinds: Sequence[str]) -> list[Job]:
+    async def _scan(
+        self, conn: Connection, lane: Lane, share: Share, room: int, kinds: Sequence[str], *, now_s: float
+    ) -> list[Job]:
         """Claim from a queue without limits, from where the last scan stopped."""
-        begun = time.monotonic()
-        if self._lanes.barren(lane, share, now_s=begun):
+        if self._lanes.barren(lane, share, now_s=now_s):
             return []
         hint = self._lanes.hint(lane, share)
-        start = hint.start(begun)
+        start = hint.start(now_s)
         claimed, scan = await jobs.claim(
             conn, lane=lane, demand=room, worker=self._worker, kinds=kinds, after=start, **self._defaults
         )
         now = time.monotonic()
-        hint.note(scan, start=start, now_s=now, took_s=now - begun)
-        self._lanes.scanned(lane, share, found=len(claimed), now_s=now, took_s=now - begun)
+        hint.note(scan, start=start, now_s=now, took_s=now - now_s)
+        self._lanes.scanned(lane, share, found=len(claimed), now_s=now, took_s=now - now_s)
         return claimed
 
     def _room(self, share: Share) -> int:
