@@ -53,7 +53,7 @@ def trouble(error: ReportdError, report: Path) -> Trouble:
     return Trouble(
         code=error.code,
         message=message,
-        file=_shown(path or Path(str(file)), report) if file is not None else None,
+        file=_shown(path, report) if path is not None else file,
         line=line,
         column=column,
         hint=None if hint is None or str(hint) in message else str(hint),
@@ -73,7 +73,7 @@ def _path(file: str, report: Path) -> Path | None:
 
 def _shown(path: Path, report: Path) -> str:
     """`path` from the folder of the reports on."""
-    return str(path.resolve().relative_to(report.resolve().parent)) if path.is_file() else str(path)
+    return str(path.resolve().relative_to(report.resolve().parent))
 
 
 def _lines(path: Path, line: int) -> tuple[Line, ...]:
