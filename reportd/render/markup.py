@@ -7,9 +7,11 @@ the document itself. What is not on the list ends the render with its name, so t
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from html import escape
 from typing import Any
+from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element
 
 import tinycss2
@@ -17,6 +19,7 @@ import tinyhtml5
 
 from reportd.errors import ReportError
 from reportd.report import template
+from reportd.report.assets import KINDS, check
 from reportd.report.definition import Template
 from reportd.report.fault import fault
 
@@ -55,7 +58,10 @@ _OWN = {
     "meta": {"charset", "name", "content", "http-equiv"},
 }
 _LINK = re.compile(r"(https?://|mailto:|tel:|#)", re.IGNORECASE)
-_HELD = re.compile(r"data:(image/(png|jpeg|gif|webp|svg\+xml)|font/(ttf|otf|woff2?))[;,]")
+_TYPES = "|".join(map(re.escape, sorted(set(KINDS.values()))))
+_DATA = re.compile(
+    rf"data:(?P<type>{_TYPES})(;charset=utf-8)?(?P<base64>;base64)?,(?P<content>.*)", re.IGNORECASE | re.DOTALL
+)
 _POLICY = "content-security-policy"
 # fmt: off
 _LOADING = frozenset((
@@ -175,11 +181,15 @@ class _Reader:
             self._check_css(value)
 
     def _check_held(self, value: str) -> None:
-        if not _HELD.match(value):
+        if not value.startswith("data:"):
             name = value.rpartition("/")[2]
             hint = f'; write {{{{ asset("{name}") }}}}' if name in self._own.assets else ", and no address"
             message = f"a document loads nothing: pictures are the report's own files{hint} ({value[:80]!r})"
             raise self.fault(message, value[:40])
+        try:
+            check(*_held(value), name="a picture")
+        except ValueError as error:
+            raise self.fault(f"{error} ({value[:60]!r})", value[:40]) from None
 
     def _check_css(self, css: str) -> None:
         for token in _tokens(tinycss2.parse_component_value_list(css)):
@@ -198,6 +208,15 @@ class _Reader:
     def _check_url(self, value: str) -> None:
         if not value.startswith("#"):
             self._check_held(value)
+
+
+def _held(uri: str) -> tuple[bytes, str]:
+    """The content of a `data:` address and its media type. Errors: ValueError where it is none of a picture or font."""
+    match = _DATA.fullmatch(uri)
+    if match is None:
+        raise ValueError("no address that holds a picture or a font")
+    content = unquote_to_bytes(match["content"])
+    return (b64decode(content) if match["base64"] else content), match["type"].lower()
 
 
 def _tokens(tokens: list[Any]) -> Iterator[Any]:

@@ -37,6 +37,10 @@ ROWS_MAX = 2000
 CHARACTERS_MAX = 10_000_000
 SECONDS_MAX = 20.0
 """What one template may make, and how long it may compute."""
+_ITS_OWN = (
+    *(TemplateError, RecursionError, ArithmeticError, LookupError),
+    *(TypeError, ValueError, AttributeError, AssertionError),
+)
 
 
 def page(
@@ -177,9 +181,7 @@ def _told(own: Template) -> Iterator[None]:
     except (ReportdError, MemoryError):
         raise
     except Exception as error:
-        if not isinstance(
-            error, TemplateError | ArithmeticError | LookupError | TypeError | ValueError | RecursionError
-        ):
+        if not isinstance(error, _ITS_OWN):
             raise
         where, line = _place(own, error)
         raise fault(where, _reason(error), line=line) from error

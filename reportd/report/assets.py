@@ -63,16 +63,20 @@ def asset_of(name: str, assets: Mapping[str, str], *, kinds: Mapping[str, str] =
     if _ending(name) not in kinds:
         raise ValueError(f'"{name}" is none of {", ".join(f".{ending}" for ending in kinds)}')
     asset = Asset(name, kinds[_ending(name)], assets[name])
-    content = asset.bytes
-    if asset.media_type == "image/svg+xml":
+    check(asset.bytes, asset.media_type, name=f'"{name}"')
+    return asset
+
+
+def check(content: bytes, media_type: str, *, name: str) -> None:
+    """Errors: ValueError for a file that is not of its type, or that would take a render's memory or time."""
+    if media_type == "image/svg+xml":
         if _UNSAFE_SVG.search(content) or b"\0" in content:
-            raise ValueError(f'"{name}" has a DOCTYPE or entities, which no picture needs; save it as plain SVG')
-    elif not content.startswith(_MARKS[asset.media_type]):
-        raise ValueError(f'"{name}" is not what its ending says')
+            raise ValueError(f"{name} has a DOCTYPE or entities, which no picture needs; save it as plain SVG")
+    elif not content.startswith(_MARKS[media_type]):
+        raise ValueError(f"{name} is not what it says to be: {media_type}")
     pixels = _pixels(content)
     if pixels > PIXELS_MAX:
-        raise ValueError(f'"{name}" has {pixels:,} pixels; at most {PIXELS_MAX:,} are shown')
-    return asset
+        raise ValueError(f"{name} has {pixels:,} pixels; at most {PIXELS_MAX:,} are shown")
 
 
 def _ending(name: str) -> str:

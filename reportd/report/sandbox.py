@@ -78,7 +78,7 @@ class _Named(StrictUndefined):
     @property
     def _undefined_message(self) -> str:
         name, holder = self._undefined_name, self._undefined_obj
-        if isinstance(holder, Mapping) and isinstance(name, str):
+        if isinstance(holder, Mapping) and isinstance(name, str) and self._undefined_hint is None:
             known = [str(key) for key in holder]
             return f'there is no "{name}"{nearest(name, known)} (there is: {", ".join(known[:30])})'
         message: str = super()._undefined_message
