@@ -15,6 +15,7 @@ NAMES = (
     "kills",
     "latency",
     "pdf",
+    "producers",
     "queue",
     "recovery",
     "report",

@@ -11,12 +11,12 @@ from reportd.db.embedded import EmbeddedPostgres
 
 
 @contextmanager
-def server() -> Iterator[tuple[str, Path]]:
-    """Its DSN, and an empty directory beside it; both go at the end."""
+def server(**options: str) -> Iterator[tuple[str, Path]]:
+    """Its DSN, and an empty directory beside it; both go at the end. `options` are server settings."""
     with tempfile.TemporaryDirectory(prefix="reportd-bench-") as name:
         parent = Path(name)
         parent.chmod(0o711)  # where root's server runs as nobody, nobody has to pass
         work = parent / "work"
         work.mkdir()
-        with EmbeddedPostgres(parent / "pg") as dsn:
+        with EmbeddedPostgres(parent / "pg", options=options) as dsn:
             yield dsn, work
