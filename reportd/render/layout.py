@@ -261,4 +261,5 @@ def picked(line: Line, group: Sequence[int]) -> Line:
         marks = tuple(line.marks[index] for index in group) if line.marks else ()
         return replace(line, cells=cells, links=links, marks=marks)
     span = next((number for number, cell in enumerate(cells) if number and cell), len(cells))
-    return replace(line, cells=cells, span=span if line.span > 0 and line.cells[0] else 1)
+    labelled = line.labelled and group[0] == 0
+    return replace(line, cells=cells, span=span if labelled else 1, labelled=labelled)

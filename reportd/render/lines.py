@@ -19,7 +19,7 @@ from reportd.spool import read
 LineKind = Literal["row", "group", "subtotal", "total", "cut"]
 
 _EXACT = Context(prec=1000)
-_BLANK = re.compile(r"[\x00-\x20\x7f]+")
+_BLANK = re.compile("[\x00-\x20\x7f\x85\u2028\u2029]+")
 _TARGET = re.compile(r"(https?://|mailto:)\S+$", re.IGNORECASE)
 _SCHEME = re.compile(r"^(https?://(www\.)?|mailto:)|/$", re.IGNORECASE)
 _REMEMBERED_MAX = 5000
@@ -32,7 +32,8 @@ class Line:
     """One line of a table. `row` and sums have a text per column; `group` and `cut` one text across all of them.
 
     `keep`: the next line must stand on the same page. `odd`: every second row, for stripes.
-    `span`: how many columns the first text of a sum reaches over. `links`: where each text leads, empty without any.
+    `span`: how many columns the first text of a sum reaches over, its label if it is `labelled`. `links`: where each
+    text leads, empty without any.
     `marks`: which texts a condition holds for, empty without any; their sign stands in the text already.
     """
 
@@ -43,6 +44,7 @@ class Line:
     span: int = 1
     links: tuple[str, ...] = ()
     marks: tuple[Mark | None, ...] = ()
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,7 @@ def _sum_line(
     span = next((number for number, cell in enumerate(cells) if cell), len(cells))
     if span:
         cells[0] = label
-    return Line(kind, tuple(cells), span=max(span, 1))
+    return Line(kind, tuple(cells), span=max(span, 1), labelled=span > 0)
 
 
 def _group_text(column: Column, raw: str | None, tag: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reportd.render.fonts import width_em
 
 LINES_MAX = 3
+_MEASURED_LEAST = 256
 _WORD_CUT_MAX = 12  # characters of a broken word that are dropped rather than left standing
 
 
@@ -32,8 +33,10 @@ def wrap(text: str, width: float, *, bold: bool = False) -> list[str]:
 
 def clamp(text: str, width: float, *, lines: int = LINES_MAX) -> str:
     """`text`, cut with an ellipsis if it takes more than `lines` lines of `width`."""
-    if len(wrap(text, width)) <= lines:
+    begun = _begun(text, width, lines)
+    if begun == text and len(wrap(text, width)) <= lines:
         return text
+    text = begun
     low, high = 0, len(text)
     while low < high:  # the longest beginning that leaves room for the ellipsis
         middle = (low + high + 1) // 2
@@ -41,6 +44,14 @@ def clamp(text: str, width: float, *, lines: int = LINES_MAX) -> str:
     cut = text[:low]
     space = cut.rfind(" ")
     return (cut[:space] if low - space < _WORD_CUT_MAX and space > 0 else cut).rstrip(" ,;.:") + "…"
+
+
+def _begun(text: str, width: float, lines: int) -> str:
+    """As much of a long text as takes more than `lines` lines: what lies further on is never measured."""
+    size = _MEASURED_LEAST
+    while size < len(text) and len(wrap(text[:size], width)) <= lines:
+        size *= 2
+    return text[:size]
 
 
 def _fitting(word: str, width: float, *, bold: bool) -> int:

@@ -155,6 +155,24 @@ def test_too_many_columns_are_divided_and_each_part_says_whose_rows_they_are(tmp
     assert grids[0].heading.startswith("Costs (columns 1–")
 
 
+def test_a_sum_in_the_first_column_stays_below_it_where_columns_are_divided(tmp_path: Path) -> None:
+    columns = {"qty": "integer", **{f"note_{n}": "text" for n in range(40)}, "amount": "integer"}
+    rows = [(5, *["some words"] * 40, 7)] * 2
+    _, view = arrange(seen(tmp_path, Given("table", columns, rows)), paper="A4")
+    grids = [part for part in view.parts if isinstance(part, Grid)]
+    assert len(grids) > 1
+    for found in grids:
+        total = found.lines[-1]
+        assert (total.cells[0], total.span) == ("10", 1)
+    assert grids[-1].lines[-1].cells[-1] == "14"
+
+
+def test_a_line_break_of_any_kind_is_a_space_on_the_page(tmp_path: Path) -> None:
+    text = "one\u2028two\u2029three\x85four\r\nfive"
+    (line,) = grid_of(seen(tmp_path, Given("table", {"a": "text"}, [(text,)]))).lines
+    assert line.cells == ("one two three four five",)
+
+
 def test_a_long_text_is_cut_after_three_lines_with_an_ellipsis(tmp_path: Path) -> None:
     text = "word " * 200
     _, view = arrange(seen(tmp_path, Given("table", {"note": "text", "n": "integer"}, [(text, 1)])), paper="A4")
@@ -169,6 +187,19 @@ def test_a_clamped_text_fits_its_lines(text: str) -> None:
     shown = clamp(text, width)
     assert width_em(shown) <= width * LINES_MAX
     assert shown == text or shown.endswith("…")
+
+
+def test_a_text_without_end_costs_no_more_than_what_is_shown_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = 0
+
+    def counting(text: str, *, bold: bool = False) -> float:
+        nonlocal measured
+        measured += len(text)
+        return width_em(text, bold=bold)
+
+    monkeypatch.setattr("reportd.render.wrapping.width_em", counting)
+    assert clamp("x" * 10_000_000, 40.0).endswith("x…")
+    assert measured < 100_000
 
 
 def test_the_font_has_what_a_document_prints() -> None:
