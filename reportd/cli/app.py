@@ -40,7 +40,7 @@ class Exit(IntEnum):
 _EXITS = """\b
 Exit status:
   0    done
-  1    the job failed or was cancelled; check or doctor found a fault
+  1    the job failed or was cancelled; check, doctor, test or verify found something wrong
   2    wrong usage or configuration
   3    no database: none named, not reachable, or without reportd's schema
   4    the database refused: unknown kind, job or schedule, bad parameters
@@ -62,6 +62,7 @@ _COMMANDS = {
     "queues": "List, pause and resume queues.",
     "check": "Check every report against the database that it reads.",
     "test": "Run the tests that lie beside reports.",
+    "verify": "Check produced files against what they say of themselves, and make them again.",
     "migrate": "Bring the schema in the database to this version.",
     "grants": "Print the SQL that makes roles for the daemon, reports, producers and readers.",
     "doctor": "Look for what would stop reportd here, and say the remedy.",

@@ -42,6 +42,11 @@ async def get(conn: Connection, id: int) -> ArtifactRow | None:
     return None if row is None else ArtifactRow(**row)
 
 
+async def alike(conn: Connection, *, sha256: str) -> list[ArtifactRow]:
+    """Files whose bytes have this digest, the latest first."""
+    return [ArtifactRow(**row) for row in await QUERIES["alike"].rows(conn, sha256=sha256)]
+
+
 async def expired(conn: Connection, *, limit: int, age_s: float | None = None) -> list[ArtifactRow]:
     """Files past their `expires_at` or older than `age_s`, the oldest first: delete the file, then the row.
 

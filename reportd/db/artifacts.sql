@@ -10,6 +10,11 @@ from reportd.artifacts where job_id = :job_id order by id;
 select id, job_id, attempt, format, name, uri, content_type, bytes, sha256, rows, pages, created_at, expires_at
 from reportd.artifacts where id = :id;
 
+-- name: alike(sha256)
+-- Files with these very bytes, the latest first.
+select id, job_id, attempt, format, name, uri, content_type, bytes, sha256, rows, pages, created_at, expires_at
+from reportd.artifacts where sha256 = :sha256 order by id desc;
+
 -- name: expired(limit_rows, age_s)
 -- Files past their time: their own, or the age that holds for all. What is still to be delivered stays.
 select id, job_id, attempt, format, name, uri, content_type, bytes, sha256, rows, pages, created_at, expires_at
