@@ -10,6 +10,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import unpack_from
+from xml.etree.ElementTree import ParseError, fromstring
 
 from reportd.report.fault import listed, nearest
 
@@ -29,6 +30,7 @@ _MARKS: Mapping[str, tuple[bytes, ...]] = {
     "font/woff": (b"wOFF",),
     "font/woff2": (b"wOF2",),
 }
+_LOADED = re.compile(r"""@import|url\(\s*["']?([^"')]*)""", re.IGNORECASE)
 _UNSAFE_SVG = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -72,11 +74,30 @@ def check(content: bytes, media_type: str, *, name: str) -> None:
     if media_type == "image/svg+xml":
         if _UNSAFE_SVG.search(content) or b"\0" in content:
             raise ValueError(f"{name} has a DOCTYPE or entities, which no picture needs; save it as plain SVG")
+        _check_svg(content, name)
     elif not content.startswith(_MARKS[media_type]):
         raise ValueError(f"{name} is not what it says to be: {media_type}")
     pixels = _pixels(content)
     if pixels > PIXELS_MAX:
         raise ValueError(f"{name} has {pixels:,} pixels; at most {PIXELS_MAX:,} are shown")
+
+
+def _check_svg(content: bytes, name: str) -> None:
+    """Errors: ValueError for a drawing that would lack a part, since nothing is loaded into a document."""
+    try:
+        tree = fromstring(content)  # noqa: S314  without entities it is harmless
+    except ParseError as error:
+        raise ValueError(f"{name} is not SVG: {error}") from None
+    for element in tree.iter():
+        tag = str(element.tag).rpartition("}")[2]
+        if tag in ("script", "foreignObject"):
+            raise ValueError(f"{name} has a <{tag}>, which no picture needs; save it as plain SVG")
+        addresses = [value for key, value in element.attrib.items() if key.rpartition("}")[2] == "href" and tag != "a"]
+        written = [*element.attrib.values(), element.text or ""] if tag == "style" else element.attrib.values()
+        addresses += [match[1] or "@import" for text in written for match in _LOADED.finditer(text)]
+        for address in addresses:
+            if not address.lower().startswith(("#", "data:")):
+                raise ValueError(f"{name} loads {address[:80]!r}; put that into the file itself")
 
 
 def _ending(name: str) -> str:
