@@ -236,10 +236,11 @@ WITNESSES = [
     program("pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer"),
     program("nodejs", "node"),
     program("npm", "npm"),
+    program("chromium", "chromium", "chromium-browser", "google-chrome"),
 ]
 OTHER_SYSTEMS = {
-    "dnf": "dnf install pango harfbuzz-subset poppler-utils qpdf libreoffice-calc postgresql-server",
-    "pacman": "pacman -S pango poppler qpdf libreoffice-still postgresql",
+    "dnf": "dnf install pango harfbuzz-subset poppler-utils qpdf libreoffice-calc postgresql-server chromium",
+    "pacman": "pacman -S pango poppler qpdf libreoffice-still postgresql chromium",
     "zypper": "zypper install libpango-1_0-0 libharfbuzz-subset0 poppler-tools qpdf libreoffice-calc postgresql-server",
     "apk": "apk add pango harfbuzz-subset poppler-utils qpdf libreoffice-calc postgresql",
 }
@@ -314,6 +315,7 @@ TIERS = [
     pytest("integration", "tests/integration"),
     pytest("fault", "tests/fault"),
     pytest("e2e", "tests/e2e", workers=1),
+    pytest("browser", "tests/browser", workers=1),
 ]
 
 

@@ -96,6 +96,7 @@ def _typed(value: Any) -> str:
 
 def _help(param: Param) -> str:
     """What there is to know before typing: the author's words, the limits, that commas part a list."""
+    default = "default from a query" if param.default_block else ""
     low, high = param.minimum, param.maximum
     limits = (
         f"{low} to {high}"
@@ -107,4 +108,6 @@ def _help(param: Param) -> str:
         else ""
     )
     pattern = f"like {param.pattern}" if param.pattern else ""
-    return " · ".join(filter(None, (param.description, limits, pattern, "commas between" if param.many else "")))
+    return " · ".join(
+        filter(None, (param.description, limits, pattern, default, "commas between" if param.many else ""))
+    )

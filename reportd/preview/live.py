@@ -96,6 +96,8 @@ class Live:
         self._loaded: LoadedReport | None = None
         self._report: Report | None = None
         self._texts: Mapping[str, str] = {}
+        # The defaults that queries gave to the last making.
+        self._found: Mapping[str, Any] = {}
         self._wanted = asyncio.Event()
         self._news = asyncio.Event()
         self._kept: list[Made] = []
@@ -201,13 +203,14 @@ class Live:
         progress = _Told(lambda step: self._show(busy=step))
         formats = [format for format in FORMATS if format not in self.view.missing]
         completed = await press.make(report, given, formats=formats, number=number, progress=progress)
+        found = self._found = completed.result.get("defaults", {})
         made = Made(
             number,
             time.monotonic() - began,
             progress.usage()["steps_s"],
             as_of=completed.result["as_of"],
             rows=max((file.rows or 0 for file in completed.artifacts), default=0),
-            means=self._means(report, given),
+            means=self._means(report, {**found, **given}),
             files={file.format: file for file in completed.artifacts},
         )
         if "pdf" in made.files:
@@ -236,7 +239,8 @@ class Live:
         open_ = replace(report, params=tuple(replace(param, required=False) for param in report.params))
         directory = parts.spool / f"choices-{self._number}"
         try:
-            params = self._resolved(open_, form.given(open_.params, self._texts))
+            known = {name: value for name, value in self._found.items() if any(p.name == name for p in open_.params)}
+            params = self._resolved(open_, {**known, **form.given(open_.params, self._texts)})
             only = replace(open_, blocks=tuple(asked.values()))
             zone = report.timezone or parts.settings.timezone
             dataset = await fetch.fetch(

@@ -61,7 +61,10 @@ async def test_every_save_is_made_anew_and_a_fault_is_shown_beside_what_was_made
 async def test_the_form_makes_the_report_with_what_is_typed(dsn: str, tmp_path: Path, report: Path) -> None:
     text = SMALL.replace(
         "-- ///\n-- @kpi",
-        "-- params.kind = { type = \"enum\", choices_sql = \"select unnest(array['one', 'two'])\" }\n-- ///\n-- @kpi",
+        """-- params.kind = { type = "enum", choices_sql = "select unnest(array['one', 'two'])" }
+-- params.top = { type = "int", default_sql = "select 40 + 2" }
+-- ///
+-- @kpi""",
     )
     report.write_text(text)
     async with previewing(dsn, tmp_path, "reports/orders.sql") as dev, httpx.AsyncClient(timeout=20) as client:
@@ -69,6 +72,7 @@ async def test_the_form_makes_the_report_with_what_is_typed(dsn: str, tmp_path: 
         fields = {field["name"]: field for field in first["fields"]}
         assert (fields["rows"]["default"], fields["rows"]["help"]) == ("30", "0 to 5000")
         assert (fields["kind"]["control"], fields["kind"]["choices"]) == ("choice", ["one", "two"])
+        assert (fields["top"]["default"], first["made"]["means"]["top"]) == ("", "42")
         assert (fields["word"]["control"], fields["word"]["default"]) == ("secret", "")
 
         given = {"rows": "7", "word": "hush-hush", "kind": "two"}

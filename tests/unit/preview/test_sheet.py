@@ -10,7 +10,8 @@ from typing import Any
 import openpyxl
 
 from reportd.preview import sheet
-from reportd.preview.sheet import Sheet, Style
+from reportd.preview.sheet import Sheet
+from reportd.preview.styles import Style
 from reportd.report.document import Chart, Condition, Kpi, Kpis
 from reportd.report.formats import format_for
 from reportd.report.locales import locale_of

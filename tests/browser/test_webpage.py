@@ -1,0 +1,63 @@
+"""The format `html` in a browser: its tables sort at a click on a header."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from reportd.render.task import RenderSettings
+from reportd.render.webpage import HTML
+from tests.spooled import Given, document
+
+ROWS: list[list[object]] = [
+    ["Ann", "2026-09-30", "1234.50"],
+    ["Çelik", "2026-10-02", "-2.00"],
+    ["Bob", None, "99.00"],
+    ["Dora", "2026-10-01", None],
+]
+
+
+async def test_a_click_on_a_header_sorts_and_the_third_restores(tmp_path: Path, page: Page) -> None:
+    columns = {"customer": "text", "ordered_on": "date", "amount": "numeric"}
+    made = document(tmp_path / "spool", Given("table", columns, ROWS))
+    [file] = HTML().render(made, out=tmp_path, settings=RenderSettings())
+    await page.goto(Path(file.path).as_uri())
+
+    async def names() -> list[str]:
+        return [text for text in await page.locator("tbody tr td:first-child").all_inner_texts() if text]
+
+    async def sorted_by(name: str) -> tuple[str | None, list[str]]:
+        head = page.get_by_role("columnheader", name=name)
+        await head.get_by_role("button").click()
+        return await head.get_attribute("aria-sort"), await names()
+
+    given = ["Ann", "Çelik", "Bob", "Dora"]
+    assert await names() == given
+    assert await sorted_by("Amount") == ("ascending", ["Çelik", "Bob", "Ann", "Dora"]), "by value, nothing last"
+    assert await sorted_by("Amount") == ("descending", ["Ann", "Bob", "Çelik", "Dora"])
+    assert await sorted_by("Amount") == (None, given)
+    assert await sorted_by("Ordered on") == ("ascending", ["Ann", "Dora", "Çelik", "Bob"]), "days, not their words"
+    assert await sorted_by("Customer") == ("ascending", ["Ann", "Bob", "Çelik", "Dora"]), "as the language has it"
+    await expect(page.locator("tfoot")).to_contain_text("1,331.50")
+
+    button = page.get_by_role("columnheader", name="Customer").get_by_role("button")
+    await button.press("Enter")
+    assert await names() == ["Dora", "Çelik", "Bob", "Ann"], "from the keyboard too"
+
+
+async def test_groups_keep_their_rows_and_their_subtotals_last(tmp_path: Path, page: Page) -> None:
+    columns = {"region": "text", "customer": "text", "amount": "numeric"}
+    rows: list[list[object]] = [
+        ["North", "Zoe", "5.00"],
+        ["North", "Ann", "7.00"],
+        ["South", "Bob", "3.00"],
+        ["South", "Amy", "9.00"],
+    ]
+    given = Given("table", columns, rows, options={"group": "region", "subtotal": "amount"})
+    [file] = HTML().render(document(tmp_path / "spool", given), out=tmp_path, settings=RenderSettings())
+    await page.goto(Path(file.path).as_uri())
+    await page.get_by_role("columnheader", name="Customer").get_by_role("button").click()
+    texts = " ".join(" ".join(await page.locator("tbody tr").all_inner_texts()).split())
+    places = [texts.index(word) for word in ("North", "Ann", "Zoe", "12.00", "South", "Amy", "Bob")]
+    assert places == sorted(places)
