@@ -13,12 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from reportd.render.xlsx.names import clip, units
 from reportd.render.xlsx.serials import Days, Moments, clock_serial
+from reportd.render.xlsx.texts import TEXT_UNITS_MAX, fitting
 from reportd.report.document import Column
 from reportd.report.formats import canonical
 
-TEXT_UNITS_MAX = 32_767
 LINKS_MAX = 65_530
 LINK_UNITS_MAX = 2_079
 DIGITS_MAX = 15
@@ -96,10 +95,9 @@ class CellWriter(ABC):
 
     def text_cell(self, value: str, row: str) -> str:
         """The cell of a text, escaped, and cut with a mark where Excel can't hold it."""
-        if len(value) > TEXT_UNITS_MAX // 2 and units(value) > TEXT_UNITS_MAX:
-            self.cut += 1
-            mark = f" … [cut: {len(value):,} characters]"
-            value = clip(value, TEXT_UNITS_MAX - units(mark)) + mark
+        shown = fitting(value)
+        self.cut += shown is not value
+        value = shown
         template = self._text if value == value.strip(" \t\n") else self._kept
         return template % (row, escape(value))
 

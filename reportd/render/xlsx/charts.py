@@ -14,6 +14,7 @@ from reportd import spool
 from reportd.render.xlsx.grid import Grid
 from reportd.render.xlsx.serials import Moments, day_serial
 from reportd.render.xlsx.styles import DASHES, FONT, INK, MUTED, RULE, Styles
+from reportd.render.xlsx.texts import heading, printable
 from reportd.report.document import PIE_SLICES_MAX, Chart, Column, Format
 
 HEIGHT = 300
@@ -44,7 +45,7 @@ def draw(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int
                 **_ink(chart, number, styles, points=rows),
             }
         )
-    drawn.set_title({"name": chart.title, "overlay": False, "name_font": _font(12, INK, bold=True)})
+    drawn.set_title({"name": heading(chart.title), "overlay": False, "name_font": _font(12, INK, bold=True)})
     drawn.set_legend({"none": True} if len(chart.y) == 1 else {"position": "top", "font": _font(9, MUTED)})
     category = {
         "num_font": _font(9, MUTED),
@@ -103,7 +104,7 @@ def _pie(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int
             "data_labels": {"percentage": True, "position": "outside_end", "font": _font(9, MUTED)},
         }
     )
-    drawn.set_title({"name": chart.title, "overlay": False, "name_font": _font(12, INK, bold=True)})
+    drawn.set_title({"name": heading(chart.title), "overlay": False, "name_font": _font(12, INK, bold=True)})
     drawn.set_legend({"position": "right", "font": _font(9, MUTED)})
     drawn.set_chartarea({"border": {"none": True}})
     drawn.set_size({"width": width, "height": HEIGHT})
@@ -179,8 +180,8 @@ def _category(value: str | None, column: Column) -> str | float:
     elif column.format.kind == "datetime":
         serial = Moments(column.format.timezone).serial(value)
     else:
-        return value
-    return value if serial is None else float(serial)
+        serial = None
+    return printable(value) if serial is None else float(serial)
 
 
 def _number(value: str | None) -> float | str:

@@ -6,6 +6,7 @@ a `Piece` that the package gets in the sheet's place. Past Excel's last row the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,6 +25,7 @@ from reportd.render.xlsx.names import Names, structured, unique_headers
 from reportd.render.xlsx.package import Piece, PieceWriter
 from reportd.render.xlsx.rows import LEVELS_MAX, RowWriter
 from reportd.render.xlsx.styles import Styles, index
+from reportd.render.xlsx.texts import printable
 from reportd.render.xlsx.words import words
 from reportd.report.document import Chart, Column, Data, Document, Format, Table
 from reportd.report.formats import display_datetime, display_number
@@ -118,6 +120,7 @@ class GridWriter:
                 )
             )
         count = sum(sheet.rows for sheet in sheets)
+        title = printable(title)
         notes = tuple(_notes(headers, writers, sheets, locale=self._document.locale))
         return Grid(title, columns, tuple(headers), count, tuple(sheets), notes)
 
@@ -273,13 +276,17 @@ def width_of(column: Column) -> float:
 def footer_of(document: Document) -> str:
     """The print footer: title and confidentiality, as-of, page n of N."""
     words = [document.title, document.confidentiality or ""]
-    left = " · ".join(word for word in words if word).replace("&", "&&")
-    if len(left) > 120:
-        left = f"{left[:119]}…"
+    left = printable(" · ".join(word for word in words if word))
+    # "&" begins a code, so it stands there twice; Excel takes 255 characters in all.
+    doubled = left.replace("&", "&&")
+    if len(doubled) > 120:
+        doubled = re.sub(r"(?<!&)((?:&&)*)&$", r"\1", doubled[:119]) + "…"
     moment = display_datetime(document.as_of.astimezone(ZoneInfo(document.timezone)), document.locale, zone=True)
     said = locale_of(document.locale).words
     pages = said["page"].format(page="&P", pages="&N")
-    return f"&L&8{left}&C&8{said['as of'].format(time=moment)}&R&8{pages}"
+    # A digit after a font's size would be part of it.
+    gap = " " if doubled[:1].isdigit() else ""
+    return f"&L&8{gap}{doubled}&C&8{said['as of'].format(time=moment)}&R&8{pages}"
 
 
 def _notes(

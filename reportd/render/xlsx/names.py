@@ -66,14 +66,12 @@ def _unique(base: str, suffix: str, taken: set[str], units_max: int, *, joint: s
 
 def units(text: str) -> int:
     """Length as Excel counts it: UTF-16 units, so most emoji are two."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le")) // 2
 
 
 def clip(text: str, units_max: int) -> str:
     """The longest start of `text` that Excel counts as at most `units_max` characters."""
     if len(text) <= units_max // 2:
         return text
-    start = text[:units_max]
-    while units(start) > units_max:
-        start = start[: len(start) - max(1, (units(start) - units_max) // 2)]
-    return start
+    # A pair that is cut in two goes.
+    return text[:units_max].encode("utf-16-le")[: 2 * units_max].decode("utf-16-le", "ignore")

@@ -15,6 +15,7 @@ from reportd.render.xlsx.cells import DIGITS_MAX
 from reportd.render.xlsx.charts import HEIGHT, draw
 from reportd.render.xlsx.grid import PAPERS, Grid, footer_of
 from reportd.render.xlsx.styles import MUTED, RULE, TILE, Styles
+from reportd.render.xlsx.texts import fitting, printable
 from reportd.render.xlsx.words import words
 from reportd.report.document import Chart, Document, Kpi, Kpis, Text
 from reportd.report.formats import display, display_datetime
@@ -87,8 +88,8 @@ class SummaryWriter:
     def _write_filters(self) -> None:
         document, styles = self._document, self._styles
         for label, value in document.filters:
-            self._sheet.write_string(self._row, _FIRST, label, styles.of(font_color=MUTED))
-            self._sheet.write_string(self._row, _FIRST + 2, value, styles.of())
+            self._say(self._row, _FIRST, label, styles.of(font_color=MUTED))
+            self._say(self._row, _FIRST + 2, value, styles.of())
             self._next()
         moment = display_datetime(document.as_of.astimezone(ZoneInfo(document.timezone)), document.locale, zone=True)
         said = locale_of(document.locale).words["as of"].format(time=moment)
@@ -120,7 +121,7 @@ class SummaryWriter:
             shrink=True,
             **ground,
         )
-        sheet.write_string(self._row, column, tile.label, label)
+        self._say(self._row, column, tile.label, label)
         number = styles.number(tile.format)
         value = styles.of(
             font_size=18, bold=True, align="left", valign="vcenter", shrink=True, num_format=number, **ground
@@ -129,14 +130,14 @@ class SummaryWriter:
             sheet.write_number(self._row + 1, column, tile.value, value)
         else:
             raw = None if tile.value is None else str(tile.value)
-            sheet.write_string(self._row + 1, column, display(raw, tile.format, self._document.locale), value)
+            self._say(self._row + 1, column, display(raw, tile.format, self._document.locale), value)
         small = {"font_size": 9, "font_color": MUTED, "align": "left", "valign": "vcenter", "shrink": True, **ground}
         if tile.delta is not None:
             change = styles.delta(tile.delta_format or tile.format, tile.delta_label or "")
             sheet.write_number(self._row + 2, column, tile.delta, styles.of(num_format=change, **small))
         else:
             # Without a label an empty cell, which has the tile's ground all the same.
-            sheet.write(self._row + 2, column, tile.delta_label or None, styles.of(**small))
+            self._say(self._row + 2, column, tile.delta_label or "", styles.of(**small))
 
     def _write_text(self, section: Text) -> None:
         if section.title:
@@ -151,7 +152,9 @@ class SummaryWriter:
             self._next()
             return
         drawn = draw(self._book, chart, grid, self._styles, width=_PIXELS)
-        self._sheet.insert_chart(self._row, _FIRST, drawn, {"object_position": 2, "description": chart.title})
+        self._sheet.insert_chart(
+            self._row, _FIRST, drawn, {"object_position": 2, "description": printable(chart.title)}
+        )
         self._next(ceil(HEIGHT / _LINE_PIXELS))
         if chart.note:
             self._paragraph(chart.note, italic=True, font_color=MUTED)
@@ -193,18 +196,18 @@ class SummaryWriter:
         for name, fact in facts.items():
             if fact:
                 self._sheet.write_string(self._row, _FIRST, self._words[name], self._styles.of(**_SMALL))
-                self._sheet.write_string(self._row, _FIRST + 2, fact[:1000], self._styles.of(**_SMALL))
+                self._say(self._row, _FIRST + 2, fact[:1000], self._styles.of(**_SMALL))
                 self._next()
 
     def _heading(self, text: str) -> None:
         self._sheet.set_row(self._row, 20)
         for column in range(_FIRST, _LAST + 1):
             self._sheet.write_blank(self._row, column, None, self._styles.of(**self._ruled))
-        self._sheet.write_string(self._row, _FIRST, text, self._styles.of(**self._ruled))
+        self._say(self._row, _FIRST, text, self._styles.of(**self._ruled))
         self._next()
 
     def _line(self, text: str, **properties: Any) -> None:
-        self._sheet.write_string(self._row, _FIRST, text, self._styles.of(**properties))
+        self._say(self._row, _FIRST, text, self._styles.of(**properties))
         self._next()
 
     def _paragraph(self, text: str, **properties: Any) -> None:
@@ -212,8 +215,12 @@ class SummaryWriter:
         self._sheet.set_row(self._row, 15 * lines)
         style = self._styles.of(text_wrap=True, align="left", **properties)
         self._sheet.merge_range(self._row, _FIRST, self._row, _LAST, "", style)
-        self._sheet.write_string(self._row, _FIRST, text, style)
+        self._say(self._row, _FIRST, text, style)
         self._next()
+    def _say(self, row: int, column: int, text: str, style: Any) -> None:
+        """A text in one cell: never a formula or a link, and marked where it is cut."""
+        self._sheet.write_string(row, column, fitting(printable(text)), style)
+
 
     def _next(self, lines: int = 1) -> None:
         self._row += lines

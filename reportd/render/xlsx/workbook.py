@@ -19,6 +19,7 @@ from reportd.render.xlsx.grid import SHEET_ROWS_MAX, Grid, GridWriter
 from reportd.render.xlsx.names import Names
 from reportd.render.xlsx.styles import Styles
 from reportd.render.xlsx.summary import SummaryWriter
+from reportd.render.xlsx.texts import fitting, printable
 from reportd.render.xlsx.words import words
 from reportd.report.document import Chart, Document
 from reportd.report.formats import display_datetime
@@ -91,11 +92,11 @@ def _describe(book: Workbook, document: Document) -> None:
     filters = "; ".join(f"{label}: {value}" for label, value in document.filters)
     book.set_properties(
         {
-            "title": document.title,
-            "subject": document.subtitle or "",
-            "author": document.author or "",
+            "title": printable(document.title),
+            "subject": printable(document.subtitle or ""),
+            "author": printable(document.author or ""),
             "company": "",
-            "comments": "\n".join(filter(None, [filters, moment, f"reportd {origin.version}"])),
+            "comments": printable("\n".join(filter(None, [fitting(filters), moment, f"reportd {origin.version}"]))),
             # Fixed by the data, so that the same data makes the same bytes.
             "created": document.as_of.astimezone(UTC).replace(tzinfo=None, microsecond=0),
         }
