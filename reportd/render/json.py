@@ -153,7 +153,8 @@ def _decimal(text: str) -> str:
     # Averages come with many digits, often zeros; only what is left without them is worth the exact, slow look.
     if len(text) <= _SAFE_DIGITS or ("." in text and len(text.rstrip("0")) <= _SAFE_DIGITS):
         return text
-    if Decimal(repr(float(text))) == Decimal(text):
+    double = float(text)
+    if abs(double) <= _SAFE_INTEGER and Decimal(repr(double)) == Decimal(text):
         return text
     return f'"{text}"'
 

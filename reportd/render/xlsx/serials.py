@@ -78,9 +78,9 @@ class Moments:
 
 
 def clock_serial(value: str) -> str | None:
-    """A time of day without zone (`24:00:00` included) as a share of the day; None for anything else."""
+    """A time of day without zone as a share of the day; None for anything else, and for `24:00:00`, shown as 0:00."""
     match = _CLOCK.fullmatch(value)
-    if match is None:
+    if match is None or match[1] == "24":
         return None
     seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3]) + float(match[4] or 0)
     return f"{seconds / _DAY_S:.{_FRACTION_DIGITS}f}"
