@@ -4,6 +4,7 @@
     python3 dev.py demo [--once DIR]     load the example, order its reports, show what comes out
     python3 dev.py test [pytest …]       every check and every test; with arguments pytest alone, on them
     python3 dev.py check                 format, lint, types, imports
+    python3 dev.py gallery               the pictures of examples/gallery anew, from its reports
     python3 dev.py bench NAME [--quick]  a measurement; `bench` alone lists them
     python3 dev.py lock                  make requirements.lock and requirements-dev.lock anew from pyproject.toml
 
@@ -20,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -70,6 +72,14 @@ def check() -> int:
     return Stages().run(CHECKS).summary()
 
 
+def gallery() -> int:
+    """Make the gallery's reports, and the pictures of their pages that the README shows."""
+    with tempfile.TemporaryDirectory() as made:
+        command = [str(VENV / "bin/reportd"), "demo", "--gallery", made]
+        status = subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
+        return status or run("examples/gallery/pictures.py", made)
+
+
 def bench(*arguments: str) -> int:
     """A measurement of `bench/`."""
     return run("-m", "bench", *arguments)
@@ -92,7 +102,14 @@ def lock() -> int:
     )
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"demo": demo, "test": test, "check": check, "bench": bench, "lock": lock}
+COMMANDS: dict[str, Callable[..., int]] = {
+    "demo": demo,
+    "test": test,
+    "check": check,
+    "gallery": gallery,
+    "bench": bench,
+    "lock": lock,
+}
 
 
 def run(*arguments: str) -> int:

@@ -1,4 +1,4 @@
-"""`reportd demo`: a learning platform's reports, from an INSERT to files, on a machine that has nothing.
+"""`reportd demo`: an example's reports, from an INSERT to files, on a machine that has nothing.
 
 It starts a Postgres of its own, loads the pack, runs the daemon in this process, and orders reports as an application
 would. Nothing of the user's is read or changed: no configuration, no database, no environment.
@@ -44,19 +44,27 @@ PLAN_LIMIT_S = 5.0
     metavar="DIR",
     help="Put the files into DIR and end; leave nothing else behind.",
 )
-def demo(once: Path | None) -> None:
+@click.option(
+    "--gallery",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The same with the gallery: six reports that show what can be done.",
+)
+def demo(*, once: Path | None, gallery: Path | None) -> None:
     """Show it all: load a learning platform's data into a Postgres of its own, and make its reports.
 
     Goes on with the schedule until Ctrl-C. Everything stays under the state directory, in demo/.
     """
+    if once and gallery:
+        raise click.UsageError("--once and --gallery are two demos: name one")
     telemetry.configure(level="error")
     if (reason := embedded.available()) is not None:
         raise DatabaseUnavailable(
             f"the demo brings its own database, but {reason}",
-            hint="or load examples/learning into a database of yours: its README says how",
+            hint="or load one of the examples into a database of yours: its README says how",
         )
-    with _home(once) as home:
-        asyncio.run(_demo(packs.find("learning"), home, once))
+    with _home(once or gallery) as home:
+        asyncio.run(_demo(packs.find("gallery" if gallery else "learning"), home, once or gallery))
 
 
 @contextmanager
@@ -88,7 +96,8 @@ async def _demo(pack: Pack, home: Path, once: Path | None) -> None:
         )
         shutdown, ready = Shutdown(asyncio.Event(), asyncio.Event()), asyncio.Event()
         serving = asyncio.create_task(daemon.serve(config, dsn=dsn, ready=ready.set, shutdown=shutdown))
-        story = asyncio.create_task(_story(connection, pack, reasons, ready, once=once, dsn=dsn))
+        delivered = config.storage.deliver_dir
+        story = asyncio.create_task(_story(connection, pack, reasons, ready, once=once, dsn=dsn, delivered=delivered))
         try:
             await asyncio.wait({serving, story}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -116,28 +125,42 @@ async def _postgres(directory: Path) -> AsyncIterator[str]:
 
 async def _load(connection: Connection, pack: Pack) -> None:
     """Load the pack, unless an earlier demo has done so today: its data ends on the day that it was made."""
-    there = await connection.fetchval("select to_regclass('learning.made_for')")
+    there = await connection.fetchval("select to_regclass($1 || '.made_for')", pack.name)
     if not there or not await connection.fetchval(
-        "select exists (select from learning.made_for where day = current_date)"
+        f"select exists (select from {pack.name}.made_for where day = current_date)"
     ):
-        with _timed("a learning platform's tables, loaded"):
-            await connection.execute("set client_min_messages = warning; drop schema if exists learning cascade")
+        with _timed("the example's tables, loaded"):
+            await connection.execute(f"set client_min_messages = warning; drop schema if exists {pack.name} cascade")
             await connection.execute(pack.schema_sql)
             await connection.execute(pack.data_sql)
+    tables = await connection.fetch(
+        "select relname from pg_class where relnamespace = $1::text::regnamespace and relkind = 'r' order by oid",
+        pack.name,
+    )
     counts = [
-        f"{await connection.fetchval(f'select count(*) from learning.{table}'):,} {table.replace('_', ' ')}"
-        for table in ("learners", "departments", "courses", "enrolments", "assessments", "study_sessions")
+        f"{await connection.fetchval(f'select count(*) from {pack.name}.{table}'):,} {table.replace('_', ' ')}"
+        for (table,) in tables
+        if table != "made_for"
     ]
     click.echo(f"  {', '.join(counts)}")
 
 
 async def _story(
-    connection: Connection, pack: Pack, reasons: Mapping[str, str], ready: asyncio.Event, *, once: Path | None, dsn: str
+    connection: Connection,
+    pack: Pack,
+    reasons: Mapping[str, str],
+    ready: asyncio.Event,
+    *,
+    once: Path | None,
+    dsn: str,
+    delivered: Path,
 ) -> None:
     with _timed("the daemon, ready"):
         await ready.wait()
     ended = await _order(connection, pack, [name for name in WANTED if name not in reasons])
     _show(ended, into=once)
+    if once is not None:
+        await _fetch_delivered(connection, delivered, into=once)
     for name in WANTED:
         if name in reasons:
             click.secho(f"\nNo {name} here: {reasons[name]}", fg="yellow")
@@ -169,6 +192,15 @@ def _show(ended: Sequence[Ended], *, into: Path | None) -> None:
             rows.append((job.row["kind"], file.format, size(file.bytes), file.rows, file.pages, path))
     if rows:
         emit_table(("report", "format", "size", "rows", "pages", "file"), rows, right=("size", "rows", "pages"))
+
+
+async def _fetch_delivered(connection: Connection, delivered: Path, *, into: Path) -> None:
+    """Put what the reports themselves have delivered beside the other files."""
+    sent = await jobs.list_(connection, kind="deliver", limit=1000)
+    await follow.to_the_end(connection, [row["id"] for row in sent])
+    if sent:
+        await asyncio.to_thread(shutil.copytree, delivered, into, dirs_exist_ok=True)
+        click.echo(f"{len(sent)} deliveries, each a job of its own, lie in {into} too")
 
 
 async def _go_on(connection: Connection, dsn: str) -> None:

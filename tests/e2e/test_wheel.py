@@ -96,7 +96,7 @@ def test_the_wheel_holds_what_the_program_needs_and_no_more(wheel: Path) -> None
         ("sql", "*.sql", "reportd/_sql"),
         ("reportd", "**/*.sql", "reportd"),
         ("reportd", "**/*.py", "reportd"),
-        ("examples/learning", "**/*.sql", "reportd/_examples/learning"),
+        ("examples", "**/*.sql", "reportd/_examples"),
     ):
         found = [path.relative_to(ROOT / directory) for path in (ROOT / directory).glob(pattern)]
         assert found

@@ -167,11 +167,10 @@ class SummaryWriter:
         link = styles.of(font_color=styles.theme.accent, underline=1)
         for grid in grids:
             for sheet in grid.sheets:
-                self._sheet.write_url(
-                    self._row, _FIRST, f"internal:'{sheet.name.replace(chr(39), chr(39) * 2)}'!A1", link, sheet.name
-                )
-                if sheet is grid.sheets[0] and sheet.name != grid.title:
-                    self._sheet.write_string(self._row, _FIRST + 2, grid.title, styles.of(font_color=MUTED))
+                # A tab's name may be cut short; its title has room here.
+                name = grid.title if sheet is grid.sheets[0] else sheet.name
+                place = f"internal:'{sheet.name.replace(chr(39), chr(39) * 2)}'!A1"
+                self._sheet.write_url(self._row, _FIRST, place, link, name)
                 if sheet.rows:
                     self._sheet.write_number(self._row, _LAST, sheet.rows, styles.of(num_format="#,##0"))
                 else:
@@ -217,10 +216,10 @@ class SummaryWriter:
         self._sheet.merge_range(self._row, _FIRST, self._row, _LAST, "", style)
         self._say(self._row, _FIRST, text, style)
         self._next()
+
     def _say(self, row: int, column: int, text: str, style: Any) -> None:
         """A text in one cell: never a formula or a link, and marked where it is cut."""
         self._sheet.write_string(row, column, fitting(printable(text)), style)
-
 
     def _next(self, lines: int = 1) -> None:
         self._row += lines
