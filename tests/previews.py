@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,15 +71,29 @@ def number(view: dict[str, Any]) -> int:
 
 
 @asynccontextmanager
-async def previewing(dsn: str, home: Path, name: str, *arguments: str) -> AsyncIterator[Previewing]:
-    """`reportd dev NAME` in `home`, whose reports are in `reports/`; ended by SIGKILL if the test has not ended it."""
+async def previewing(
+    dsn: str | None, home: Path, name: str, *arguments: str, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Previewing]:
+    """`reportd dev NAME` in `home`, whose reports are in `reports/`; ended by SIGKILL if the test has not ended it.
+
+    Without `dsn` none is named.
+    """
+    settings = {
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(home),
+        **(environment or {}),
+    }
+    if dsn is not None:
+        settings["REPORTD_DSN"] = dsn
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("reportd"),
         "dev",
         name,
         *arguments,
         cwd=home,
-        env={"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "REPORTD_DSN": dsn},
+        env=settings,
         stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +16,9 @@ from reportd import press, telemetry
 from reportd.cli.options import database_options, find_dsn
 from reportd.cli.output import near
 from reportd.config import Config, load
+from reportd.db import embedded
+from reportd.db.embedded import EmbeddedPostgres
+from reportd.errors import DatabaseUnavailable
 from reportd.preview.live import Live, View
 from reportd.preview.server import serving
 
@@ -49,23 +54,53 @@ def dev(
         config = load(config_path, flags)
         telemetry.configure(format=config.log.format, level="error")
         path = press.place(press.find(report, config.reports.directories))
-        source = config.database.report_dsn or find_dsn(dsn, config_path)
+        source = config.database.report_dsn or _named(dsn, config_path)
+        if source is None:
+            Path(scratch).chmod(0o711)  # root's Postgres runs as nobody, who has to pass
         asyncio.run(_serve(config, source, path, port=port, open_browser=open_browser))
 
 
-async def _serve(config: Config, source: str, path: Path, *, port: int, open_browser: bool) -> None:
+def _named(dsn: str | None, config_path: Path | None) -> str | None:
+    """The database that somebody has named, or that runs here; None where a server of our own has to do."""
+    try:
+        return find_dsn(dsn, config_path)
+    except DatabaseUnavailable:
+        if embedded.available() is not None:
+            raise
+        return None
+
+
+@asynccontextmanager
+async def _source(named: str | None, scratch: Path) -> AsyncIterator[str]:
+    """The address of `named`, else of an empty server that lasts as long as this: a first report reads no table."""
+    if named is not None:
+        yield named
+        return
+    server = EmbeddedPostgres(scratch / "postgres")
+    dsn = await server.start()
+    try:
+        click.echo(
+            "No database is named (--dsn, REPORTD_DSN, config.toml): reports see an empty one of its own.", err=True
+        )
+        yield dsn
+    finally:
+        await server.stop()
+
+
+async def _serve(config: Config, source: str | None, path: Path, *, port: int, open_browser: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with press.warm(config, source, name="reportd dev") as warm:
+    async with (
+        _source(source, config.storage.state_dir) as address,
+        press.warm(config, address, name="reportd dev") as warm,
+    ):
         live = Live(path, warm, shown=near(path), tell=_tell)
-        async with serving(live, port=port) as address:
-            click.echo(
-                f"{click.style(address, bold=True)}\n{live.view.path} is made anew at every save; Ctrl-C ends this",
-                err=True,
-            )
+        async with serving(live, port=port) as addresses:
+            click.secho(addresses.page, bold=True, err=True)
+            click.echo(f"{live.view.path} is made anew at every save; Ctrl-C ends this", err=True)
             if open_browser:
-                await asyncio.to_thread(webbrowser.open, address)
+                await asyncio.to_thread(webbrowser.open, addresses.once)
             working, stopping = asyncio.create_task(live.run()), asyncio.create_task(stop.wait())
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             working.cancel()

@@ -1,7 +1,8 @@
 """What the browser may ask: one page, its pictures and cells, and the news of each making.
 
 Every address begins with a random token, and only names of this machine are answered, so that neither another user nor
-a page from elsewhere reads the report. Nothing is logged.
+a page from elsewhere reads the report. A browser that we start is given an address that leads there a single time:
+others may see with what it was started. Nothing is logged.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,7 +49,15 @@ _FONT = Path(fontpkg_source_sans_3.ROOT) / "files" / "SourceSans3[wght].ttf"
 _WIDTH = 900
 
 
-def app(live: Live, *, token: str, closing: asyncio.Event) -> Starlette:
+@dataclass(slots=True)
+class Keys:
+    """What opens the page: `token` always, `once` a single time."""
+
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    once: str | None = field(default_factory=lambda: secrets.token_urlsafe(16))
+
+
+def app(live: Live, keys: Keys, *, closing: asyncio.Event) -> Starlette:
     """The application under `/TOKEN/`; its streams of news end once `closing` is set."""
     shown = _Shown(live, closing)
     routes = [
@@ -65,7 +74,7 @@ def app(live: Live, *, token: str, closing: asyncio.Event) -> Starlette:
         routes=routes,
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False),
-            Middleware(_Guard, token=token),
+            Middleware(_Guard, keys=keys),
         ],
     )
 
@@ -73,9 +82,9 @@ def app(live: Live, *, token: str, closing: asyncio.Event) -> Starlette:
 class _Guard:
     """Lets in who knows the token, and takes it off the address; puts the headers on that every answer has."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys) -> None:
         self._app = app
-        self._token = token
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _, token, path = (*scope["path"].split("/", 2), "", "")[:3]
@@ -88,10 +97,18 @@ class _Guard:
                 ]
             await send(message)
 
-        if not secrets.compare_digest(token.encode(), self._token.encode()) or not _is_ours(scope):
+        if self._keys.once is not None and _same(token, self._keys.once):
+            self._keys.once = None
+            await RedirectResponse(f"/{self._keys.token}/", 303)(scope, receive, sent)
+            return
+        if not _same(token, self._keys.token) or not _is_ours(scope):
             await Response("Open the address that reportd dev has printed.\n", 404)(scope, receive, sent)
             return
         await self._app({**scope, "path": f"/{path}"}, receive, sent)
+
+
+def _same(given: str, key: str) -> bool:
+    return secrets.compare_digest(given.encode(), key.encode())
 
 
 def _is_ours(scope: Scope) -> bool:

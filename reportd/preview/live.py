@@ -107,11 +107,14 @@ class Live:
 
     async def run(self) -> None:
         """Look at the files, and make what is wanted, until cancelled."""
-        watch = Watch([self._path if self._path.is_dir() else self._path.parent])
+        watch = Watch([self._path])
         await self._load()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(every(LOOK_S, lambda: self._look(watch)))
-            group.create_task(self._work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(every(LOOK_S, lambda: self._look(watch)))
+                group.create_task(self._work())
+        finally:
+            pages.forget()
 
     async def after(self, version: int) -> View:
         """The view, as soon as it is a later one than `version`."""

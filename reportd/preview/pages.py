@@ -36,10 +36,9 @@ async def picture(path: Path, number: int, *, width: int) -> bytes | None:
         return await asyncio.to_thread(_picture, path, number, min(max(width, WIDTH_MIN), WIDTH_MAX))
 
 
-async def forget() -> None:
+def forget() -> None:
     """Let go of the file that was open last."""
-    async with _ONE:
-        _opened.cache_clear()
+    _opened.cache_clear()
 
 
 @lru_cache(maxsize=1)

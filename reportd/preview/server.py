@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 import uvicorn
 
 from reportd.errors import ConfigError
-from reportd.preview.app import app
+from reportd.preview.app import Keys, app
 from reportd.preview.live import Live
 
 ADDRESS = "127.0.0.1"
 _GRACE_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the page is: `page` always, `once` for a browser that we start ourselves."""
+
+    page: str
+    once: str
 
 
 class _Server(uvicorn.Server):
@@ -27,17 +35,17 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(live: Live, *, port: int) -> AsyncIterator[str]:
-    """Serve `live` on `port`, 0 for any free one; gives the address to open. Errors: ConfigError for a taken one."""
+async def serving(live: Live, *, port: int) -> AsyncIterator[Addresses]:
+    """Serve `live` on `port`, 0 for any free one; gives the addresses to open. Errors: ConfigError for a taken one."""
     try:
         listening = socket.create_server((ADDRESS, port))
     except OSError as error:
         raise ConfigError(
             f"port {port} can't be used: {error.strerror}", hint="leave --port out, and a free one is taken"
         ) from error
-    token, closing = secrets.token_urlsafe(16), asyncio.Event()
+    keys, closing = Keys(), asyncio.Event()
     config = uvicorn.Config(
-        app(live, token=token, closing=closing),
+        app(live, keys, closing=closing),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -49,7 +57,8 @@ async def serving(live: Live, *, port: int) -> AsyncIterator[str]:
     with listening:
         running = asyncio.create_task(server.serve(sockets=[listening]))
         try:
-            yield f"http://{ADDRESS}:{listening.getsockname()[1]}/{token}/"
+            root = f"http://{ADDRESS}:{listening.getsockname()[1]}"
+            yield Addresses(page=f"{root}/{keys.token}/", once=f"{root}/{keys.once}/")
         finally:
             closing.set()
             server.should_exit = True

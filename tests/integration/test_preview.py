@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import Eventually
 from tests.integration.cli.commands import reportd
 from tests.previews import SMALL, number, previewing
 
@@ -92,12 +93,13 @@ async def test_the_form_makes_the_report_with_what_is_typed(dsn: str, tmp_path: 
         empty = await dev.made(after=number(wrong))
         assert empty["made"]["rows"] == 0
         assert await dev.end() == 0
-    assert not list(Path("/tmp").glob(f"reportd-dev-*/{report.name}"))
+    assert not list(tmp_path.glob("reportd-dev-*")), "nothing is left behind"
 
 
 async def test_only_its_own_page_on_this_machine_is_answered(dsn: str, tmp_path: Path, report: Path) -> None:
     async with previewing(dsn, tmp_path, "orders") as dev, httpx.AsyncClient(timeout=20) as client:
-        made = number(await dev.made())
+        shown = await dev.made()
+        made = number(shown)
         base = httpx.URL(dev.address)
         assert base.host == "127.0.0.1"
         page = await client.get(dev.address)
@@ -129,6 +131,7 @@ async def test_only_its_own_page_on_this_machine_is_answered(dsn: str, tmp_path:
             assert await status(nothing) == 404
         assert await status(f"made/{made}/file/../../../etc/passwd") == 404
 
+        assert shown["missing"] == {}
         picture = await client.get(f"{dev.address}made/{made}/page/0?width=500")
         assert picture.content.startswith(b"\x89PNG")
         pdf = await client.get(f"{dev.address}made/{made}/file/pdf")
@@ -165,3 +168,35 @@ async def test_what_keeps_it_from_starting_is_said(dsn: str, tmp_path: Path, rep
         said = await reportd("dev", "orders", "--port", port, home=tmp_path, dsn=dsn)
     assert said.status == 2
     assert f"port {port} can't be used" in said.err
+
+
+async def test_without_a_database_a_first_report_is_shown_on_an_empty_one(tmp_path: Path) -> None:
+    tmp_path.chmod(0o711)  # root's Postgres runs as nobody, who has to pass
+    assert (await reportd("new", "hello", home=tmp_path)).status == 0
+    async with previewing(None, tmp_path, "hello") as dev:
+        assert (await dev.made())["made"]["rows"] == 30
+        assert "No database is named" in dev.said[0]
+        assert await dev.end() == 0
+
+
+async def test_a_browser_that_it_opens_is_let_in_once(
+    dsn: str, tmp_path: Path, report: Path, eventually: Eventually
+) -> None:
+    program = tmp_path / "bin" / "www-browser"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\necho "$1" > {tmp_path}/opened.part && mv {tmp_path}/opened.part {tmp_path}/opened\n'
+    )
+    program.chmod(0o755)
+    settings = {"BROWSER": f"{program} %s"}
+    async with (
+        previewing(dsn, tmp_path, "orders", "--open", environment=settings) as dev,
+        httpx.AsyncClient() as client,
+    ):
+        await eventually((tmp_path / "opened").exists)
+        opened = (tmp_path / "opened").read_text().strip()
+        assert opened != dev.address
+        first = await client.get(opened)
+        assert (first.status_code, first.headers["location"]) == (303, httpx.URL(dev.address).path)
+        assert (await client.get(opened)).status_code == 404
+        assert (await client.get(dev.address)).status_code == 200

@@ -51,7 +51,7 @@ function status(state, words) {
 function showBusy(now) {
   document.body.toggleAttribute("data-busy", now.busy !== null);
   $("busy").style.transform = `scaleX(${(PERCENT[now.busy] ?? 100) / 100})`;
-  document.querySelector(".panes").classList.toggle("stale", now.trouble !== null && now.busy === null);
+  document.querySelector(".panes").classList.toggle("stale", now.trouble !== null);
   if (now.busy !== null) status("busy", `${STEPS[now.busy] || "start"} …`);
   else if (now.trouble) status("wrong", "not made");
   else if (now.made) status("made", `made in ${seconds(now.made.seconds)}`);
