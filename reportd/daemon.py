@@ -259,6 +259,7 @@ async def parts_of(
                 paper=config.reports.paper,
                 timezone=config.reports.timezone,
                 pdf_rows_max=config.reports.pdf_rows_max,
+                pdf_pages_max=config.reports.pdf_pages_max,
             ),
             store=DirectoryStore(storage.artifacts_dir),
             spool=storage.spool_dir,

@@ -142,6 +142,7 @@ class Reports(Table):
     pdf_rows_max: Large = Field(
         default=1_000_000, description="Rows of a table in a PDF; a longer one is cut, and says so."
     )
+    pdf_pages_max: Large = Field(default=100_000, description="Pages of a PDF; a longer one fails.")
 
 
 class Fetch(Table):

@@ -22,6 +22,7 @@ from reportd.render.html import css_text, printable, slot_css, theme_css
 from reportd.render.layout import Page, arrange, slotted
 from reportd.render.pango import install_line
 from reportd.render.stream.survey import surveyed
+from reportd.render.stream.trees import too_many_pages
 from reportd.render.svg import draw
 from reportd.render.task import RenderedFile, RenderSettings
 from reportd.render.view import Figure, Grid, Part, View, view_of
@@ -44,7 +45,8 @@ class PDF:
     def render(self, document: Document, *, out: Path, settings: RenderSettings) -> list[RenderedFile]:
         """Write `<report>.pdf`. Tables longer than `settings.pdf_rows_max` are cut and say so.
 
-        Errors: PdfEngineMissing where the host has no Pango; the message has the line that installs it.
+        Errors: PdfEngineMissing where the host has no Pango; the message has the line that installs it. LimitExceeded
+        past `settings.pdf_pages_max`.
         """
         engine = _engine()
         missing = engine.ready(characters_of(document))
@@ -59,7 +61,8 @@ class PDF:
         if any(isinstance(part, Grid) and part.source for part in view.parts):
             from reportd.render.stream import book  # once Pango is known to be there
 
-            pages = book.write(engine, view, page, css=css, path=path, as_of_s=as_of_s)
+            pages_max = settings.pdf_pages_max
+            pages = book.write(engine, view, page, css=css, path=path, as_of_s=as_of_s, pages_max=pages_max)
         else:
             grids = {part.number: part for part in view.parts if isinstance(part, Grid) and part.heights}
             cells = Cells(grids, document.theme)
@@ -72,6 +75,8 @@ class PDF:
                 pages = attachments.write(
                     engine, html, css=css, path=path, as_of_s=as_of_s, cells=cells, document=document
                 )
+        if pages > settings.pdf_pages_max:
+            raise too_many_pages(settings.pdf_pages_max)
         return [RenderedFile("pdf", name, str(path), "application/pdf", rows=document.rows, pages=pages, notes=notes)]
 
 

@@ -21,6 +21,7 @@ class RenderSettings:
     paper: str = "A4"
     timezone: str = "UTC"
     pdf_rows_max: int = 1_000_000
+    pdf_pages_max: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,11 @@ class _Long:
     setting: Setting
 
 
-def write(engine: Engine, view: View, page: Page, *, css: str, path: Path, as_of_s: int) -> int:
+def write(engine: Engine, view: View, page: Page, *, css: str, path: Path, as_of_s: int, pages_max: int) -> int:
     """Write `view`, of which some tables have a source, into `path`; the number of pages.
 
     `css` has the rules of this document, as for `Engine.write`. What comes after a long table begins on a new page.
+    Errors: LimitExceeded for more than `pages_max` pages.
     """
     typesetter = Typesetter()
     long: dict[int, _Long] = {}
@@ -64,7 +65,8 @@ def write(engine: Engine, view: View, page: Page, *, css: str, path: Path, as_of
         def finish(document: Any, pdf: pydyf.PDF) -> None:
             nonlocal made
             Cells(grids, view.document.theme)(document, pdf)
-            made = _Book(view, document, pdf, file, typesetter).write([starts.get(number) for number in kept])
+            book = _Book(view, document, pdf, file, typesetter, pages_max=pages_max)
+            made = book.write([starts.get(number) for number in kept])
 
         rendering.copy([rendering.pages[number] for number in kept]).write_pdf(io.BytesIO(), finisher=finish, **OPTIONS)
     return made
@@ -121,10 +123,12 @@ def _starts(rendering: Any, long: Mapping[int, _Long]) -> tuple[dict[int, _Start
 class _Book:
     """Writes all pages in order, and what holds them together."""
 
-    def __init__(self, view: View, document: Any, pdf: pydyf.PDF, file: BinaryIO, typesetter: Typesetter) -> None:
+    def __init__(
+        self, view: View, document: Any, pdf: pydyf.PDF, file: BinaryIO, typesetter: Typesetter, *, pages_max: int
+    ) -> None:
         self._view, self._document, self._pdf, self._typesetter = view, document, pdf, typesetter
         self._objects = Objects(file, first=len(pdf.objects))
-        self._pages = Pages(self._objects, pdf.pages.number)
+        self._pages = Pages(self._objects, pdf.pages.number, count_max=pages_max)
         self._parents = Parents(self._objects)
         self._bookmarks = Bookmarks(self._objects)
         self._fonts = self._objects.number()

@@ -6,23 +6,37 @@ from dataclasses import dataclass
 
 import pydyf
 
+from reportd.errors import LimitExceeded
 from reportd.render.stream.objects import Objects
 
 _LEAF = 64
 
 
-class Pages:
-    """The page tree, in nodes of 64 pages below `root`."""
+def too_many_pages(limit: int) -> LimitExceeded:
+    """The error of a document of more than `limit` pages."""
+    return LimitExceeded(
+        f"The PDF would have more than {limit:,} pages (reports.pdf_pages_max): narrow the query, show fewer columns,"
+        " ask for xlsx or csv, or raise reports.pdf_pages_max",
+        limit="reports.pdf_pages_max",
+        value=limit,
+    )
 
-    def __init__(self, objects: Objects, root: int) -> None:
+
+class Pages:
+    """The page tree, in nodes of 64 pages below `root`; never more than `count_max` pages."""
+
+    def __init__(self, objects: Objects, root: int, *, count_max: int) -> None:
         self._objects = objects
         self._root = root
+        self._count_max = count_max
         self._nodes: list[int] = []
         self._pages: list[int] = []
         self.count = 0
 
     def add(self, page: int) -> int:
-        """Put the object `page` next; the number of its parent."""
+        """Put the object `page` next; the number of its parent. Errors: LimitExceeded."""
+        if self.count == self._count_max:
+            raise too_many_pages(self._count_max)
         if len(self._pages) % _LEAF == 0:
             self._flush()
             self._nodes.append(self._objects.number())

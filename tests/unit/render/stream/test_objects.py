@@ -49,7 +49,7 @@ def test_a_run_of_packed_objects_takes_no_room_in_the_index(tmp_path: Path) -> N
 def test_bookmarks_nest_by_level_and_know_their_neighbours() -> None:
     file = io.BytesIO()
     objects = Objects(file, first=3)
-    pages, bookmarks, parents = Pages(objects, 2), Bookmarks(objects), Parents(objects)
+    pages, bookmarks, parents = Pages(objects, 2, count_max=1000), Bookmarks(objects), Parents(objects)
     page = objects.number()
     objects.pack(page, b"<</Type/Page/Parent %d 0 R/Resources<<>>/MediaBox[0 0 9 9]>>" % pages.add(page))
     parents.add(0, b"[]")
@@ -74,7 +74,7 @@ def test_bookmarks_nest_by_level_and_know_their_neighbours() -> None:
 def test_a_tree_of_many_pages_is_in_order() -> None:
     file = io.BytesIO()
     objects = Objects(file, first=3)
-    pages = Pages(objects, 2)
+    pages = Pages(objects, 2, count_max=1000)
     for number in range(130):
         page = objects.number()
         parent = pages.add(page)
