@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from reportd.plugins import reports
 from reportd.progress import Progress
 from reportd.render.task import RenderSettings
 from reportd.report.definition import Report
-from tests.integration.test_report_code import made, parts
+from tests.integration.test_report_code import made, parts, stages
 from tests.spooled import Given, document
 
 __all__ = ["parts"]  # a fixture
@@ -68,3 +69,30 @@ async def test_the_plugin_makes_files_and_greets(tmp_path: Path) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     job = Job(1, "greet", "default", 0, now, now, 1, 0, 0, 1, 10.0, {"whom": "Ada"})
     assert await names["Greet"]().run(job, Progress()) == Completed(result={"said": "Hello, Ada!"})
+
+
+async def test_the_letter_is_written_in_both_languages_and_formats(
+    connection: asyncpg.Connection[Any], dsn: str, tmp_path: Path
+) -> None:
+    await connection.execute(shown("sql", "create table orders"))
+    folder = tmp_path / "reports" / "letter"
+    (folder / "i18n").mkdir(parents=True)
+    files = {"report.toml": "toml", "orders.sql": "sql", "theme.css": "css", "template.html": "jinja"}
+    for file, language in {**files, "i18n/en.toml": "toml", "i18n/de.toml": "toml"}.items():
+        (folder / file).write_text(shown(language, f"reports/letter/{file}"), encoding="utf-8")
+    [report] = reports([folder.parent])
+    assert isinstance(report, Report), report
+    formats = {"pdf": "reportd.render.pdf:PDF", "html": "reportd.render.webpage:HTML"}
+    async with stages(dsn, tmp_path, formats) as parts:
+        for locale, words in {
+            "en": ["Your orders", "Dear Customer 7, this is what you ordered:", "Amount", "Page 1 of"],
+            "de-AT": ["Ihre Bestellungen", "Guten Tag Customer 7", "Betrag", "Blatt 1 von"],
+        }.items():
+            done = await made(report, parts, formats=("pdf", "html"), locale=locale)
+            pdf, page = (Path(artifact.uri.removeprefix("file://")) for artifact in done.artifacts)
+            printed = subprocess.run(["pdftotext", "-layout", pdf, "-"], check=True, capture_output=True, text=True)
+            assert all(word in printed.stdout for word in words)
+            assert all(word in page.read_text(encoding="utf-8") for word in words[:-1])
+            assert "#0b6a4a" in page.read_text(encoding="utf-8")
+            orders = await connection.fetchval("select count(*) from orders where customer = 'Customer 7'")
+            assert f"{orders} · " in printed.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
@@ -47,8 +48,15 @@ params.period = { type = "daterange", default = "last month" }
 @pytest.fixture
 async def parts(dsn: str, tmp_path: Path) -> AsyncIterator[Parts]:
     """The stages over a fresh database, with JSON for a format."""
+    async with stages(dsn, tmp_path, {"json": "reportd.render.json:JSON"}) as parts:
+        yield parts
+
+
+@asynccontextmanager
+async def stages(dsn: str, directory: Path, formats: Mapping[str, str]) -> AsyncIterator[Parts]:
+    """The stages over the database at `dsn`; files go below `directory`."""
     pool = await create_pool(dsn, min_size=0, max_size=2, application_name="reportd report", statement_cache_size=0)
-    render = RenderPool(concurrency=2, limits=ChildLimits(), formats={"json": "reportd.render.json:JSON"})
+    render = RenderPool(concurrency=2, limits=ChildLimits(), formats=formats)
     await render.start()
     try:
         yield Parts(
@@ -57,8 +65,8 @@ async def parts(dsn: str, tmp_path: Path) -> AsyncIterator[Parts]:
             limits=FetchLimits(rows_max=1000, query_timeout_s=30.0),
             render=render,
             settings=RenderSettings(),
-            store=DirectoryStore(tmp_path / "artifacts"),
-            spool=tmp_path / "spool",
+            store=DirectoryStore(directory / "artifacts"),
+            spool=directory / "spool",
         )
     finally:
         await render.close()
@@ -83,7 +91,15 @@ def written(directory: Path, code: str, **files: str) -> Report | Broken:
     return found
 
 
-async def made(report: Report, parts: Parts, *, timeout_s: float = 30, **params: Any) -> Completed:
+async def made(
+    report: Report,
+    parts: Parts,
+    *,
+    timeout_s: float = 30,
+    formats: tuple[str, ...] = ("json",),
+    locale: str | None = None,
+    **params: Any,
+) -> Completed:
     """One attempt of a job for `report`."""
     resolved = resolve(report.params, params, now=NOW, timezone="UTC").as_json()
     job = Job(
@@ -98,7 +114,8 @@ async def made(report: Report, parts: Parts, *, timeout_s: float = 30, **params:
         crashes=0,
         max_attempts=4,
         timeout_s=timeout_s,
-        formats=("json",),
+        formats=formats,
+        metadata={"reportd": {"locale": locale}} if locale else {},
         params=params,
         params_resolved=resolved,
     )
