@@ -13,6 +13,7 @@ create table reportd.workers (
   started_at timestamptz not null default clock_timestamp(),
   lease_s double precision not null check (lease_s > 0),
   lease_until timestamptz not null,
+  waiting boolean not null default true,
   load jsonb not null default '{}'
 );
 comment on table reportd.workers is 'One running daemon. A row whose lease has run out is a dead one; another daemon takes its jobs over.';
@@ -28,6 +29,8 @@ comment on column reportd.workers.kinds is 'Kinds that it can run.';
 comment on column reportd.workers.started_at is 'When it registered.';
 comment on column reportd.workers.lease_s is 'Length of its lease in seconds.';
 comment on column reportd.workers.lease_until is 'It is taken for dead after this time, by this database''s clock.';
+comment on column reportd.workers.waiting is
+  'Is to be told of new jobs. False while so many come that it looks for them all the time: then nobody needs to NOTIFY.';
 comment on column reportd.workers.load is 'What it reports of itself with each renewal.';
 
 create table reportd.claims (

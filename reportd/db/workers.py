@@ -81,6 +81,11 @@ async def set_kinds(conn: Connection, *, worker: int, kinds: Sequence[str]) -> N
     await QUERIES["set_kinds"].rows(conn, worker=worker, kinds=list(kinds))
 
 
+async def set_waiting(conn: Connection, *, worker: int, waiting: bool) -> None:
+    """Whether the worker is to be told of new jobs; nothing happens when it was declared dead."""
+    await QUERIES["set_waiting"].rows(conn, worker=worker, waiting=waiting)
+
+
 async def leave(conn: Connection, *, worker: int) -> None:
     """Remove the worker; jobs that it still held go back untouched."""
     async with conn.transaction():

@@ -20,6 +20,10 @@ returning true;
 -- It has reloaded its reports.
 update reportd.workers set kinds = :kinds where id = :worker;
 
+-- name: set_waiting(worker, waiting)
+-- Whether the worker is to be told of new jobs.
+update reportd.workers set waiting = :waiting where id = :worker;
+
 -- name: list_()
 -- All daemons, the latest first.
 select id, host, boot_id, pid_namespace, pid, process_start, version, roles, kinds, started_at, lease_until

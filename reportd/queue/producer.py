@@ -62,7 +62,7 @@ class _Defaults(TypedDict):
 
 
 class Producer:
-    """Finds work for one worker."""
+    """Finds work for one worker; `claimed` counts it."""
 
     def __init__(self, *, pool: Pool, worker: int, claiming: Claiming, work: Work) -> None:
         self._pool = pool
@@ -71,17 +71,23 @@ class Producer:
         self._work = work
         self._lanes = Lanes()
         self._unsure = False
+        self.claimed = 0
         self._defaults: _Defaults = {
             "default_timeout_s": claiming.timeout_s,
             "default_max_attempts": claiming.max_attempts,
         }
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another job."""
+        return not any(self._room(share) for share in SHARES)
 
     async def step(self) -> float | None:
         """Claim until there is no room or nothing is due; seconds until the next job is, where that is soon."""
         if self._unsure:
             await self._reconcile()
         wait_s: float | None = None
-        while wait_s is None and any(self._room(share) for share in SHARES):
+        while wait_s is None and not self.full:
             # Until a claim's answer is here, jobs may be ours without our knowing.
             self._unsure = True
             async with session(self._pool) as conn:
@@ -128,6 +134,7 @@ class Producer:
         else:
             claimed = await self._scan(conn, lane, share, room, kinds, now_s=begun)
         now = time.monotonic()
+        self.claimed += len(claimed)
         if claimed:
             self._lanes.used(lane, now_s=now)
         if claimed and share == "brief":

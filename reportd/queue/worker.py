@@ -19,6 +19,7 @@ from reportd.errors import DatabaseUnavailable
 from reportd.host import Identity
 from reportd.kinds.kind import Kind, share_of
 from reportd.loops import every, pause
+from reportd.queue.attention import Attention
 from reportd.queue.executor import Executor, Policy
 from reportd.queue.lease import Lease
 from reportd.queue.notifier import notify
@@ -130,7 +131,8 @@ async def _registered(
                     start=lambda job: executor.start(job, group=group),
                 ),
             )
-            claiming = group.create_task(every(settings.poll_interval_s, producer.step, wake=wake))
+            attention = Attention(producer, tell=lambda waiting: _tell(pool, me, waiting=waiting))
+            claiming = group.create_task(every(settings.poll_interval_s, attention.step, wake=wake))
             crew = [
                 group.create_task(executor.flusher.run()),
                 group.create_task(every(settings.watch_s, watcher.step)),
@@ -139,7 +141,12 @@ async def _registered(
                 group.create_task(_raise_when(lost)),
             ]
             if settings.listen_dsn:
-                crew.append(group.create_task(notify(partial(listen, settings.listen_dsn), heard=wake.set)))
+
+                def heard() -> None:
+                    attention.heard()
+                    wake.set()
+
+                crew.append(group.create_task(notify(partial(listen, settings.listen_dsn), heard=heard)))
             await shutdown.stop.wait()
             claiming.cancel()
             with suppress(asyncio.CancelledError):
@@ -167,6 +174,11 @@ async def _drain(executor: Executor, *, limit_s: float, hurry: asyncio.Event) ->
     finally:
         in_time.cancel()
         hurried.cancel()
+
+
+async def _tell(pool: Pool, me: int, *, waiting: bool) -> None:
+    async with session(pool) as conn:
+        await workers.set_waiting(conn, worker=me, waiting=waiting)
 
 
 async def _leave(pool: Pool, me: int) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from reportd.db import jobs, kinds
+from reportd.db import jobs, kinds, workers
 from reportd.db.kinds import KindRow
 from reportd.db.queries import Connection
 from reportd.errors import Refused
-from tests.integration.db.desk import order
+from tests.conftest import Eventually
+from tests.integration.db.desk import order, register
 
 PERIOD = {"period": "last month"}
 
@@ -267,3 +268,23 @@ async def test_enqueue_refuses_in_the_servers_words(conn: Connection) -> None:
     with pytest.raises(Refused, match=r'kind: "sale" is unknown.*Did you mean "sales"\?') as refusal:
         await jobs.enqueue(conn, "sale")
     assert refusal.value.detail["hint"] == 'Did you mean "sales"?'
+
+
+async def test_nobody_is_notified_while_every_worker_looks_by_itself(
+    conn: Connection, other: Connection, worker: int, eventually: Eventually
+) -> None:
+    heard: list[object] = []
+    await other.add_listener("reportd_jobs", lambda *words: heard.append(words[-1]))
+    await workers.set_waiting(conn, worker=worker, waiting=False)
+    await order(conn)
+    rival = await register(conn)
+    await order(conn)  # notifications come in their order: this one is the first
+    await eventually(lambda: len(heard) == 1)
+    await workers.set_waiting(conn, worker=rival, waiting=False)
+    await order(conn)
+    await workers.set_waiting(conn, worker=worker, waiting=True)
+    await order(conn)
+    await eventually(lambda: len(heard) == 2)
+    await conn.execute("notify reportd_jobs, 'last'")
+    await eventually(lambda: "last" in heard)
+    assert heard == ["", "", "last"]

@@ -66,6 +66,7 @@ async def test_a_long_line_leaves_the_loop_its_turns() -> None:
 
 async def test_one_that_is_cancelled_takes_no_other_along() -> None:
     ended: list[int] = []
+    others = asyncio.Event()
     tasks: dict[int, asyncio.Task[None]] = {}
 
     async def run(piece: int) -> None:
@@ -77,14 +78,15 @@ async def test_one_that_is_cancelled_takes_no_other_along() -> None:
         except asyncio.CancelledError:
             task.uncancel()
         ended.append(piece)
+        if len(ended) == 2:
+            others.set()
 
     async with asyncio.TaskGroup() as group:
         runners = Runners(run)
         for piece in range(3):
             runners.put(piece, group=group)
         async with asyncio.timeout(5):
-            while len(ended) < 2:
-                await asyncio.sleep(0)
+            await others.wait()
         tasks[1].cancel()
         runners.put(3, group=group)
     assert sorted(ended) == [0, 1, 2, 3]
