@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import random
+import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from reportd import failpoints
 from reportd.artifacts import DirectoryStore
 from reportd.db import jobs, workers
 from reportd.job import Artifact
@@ -28,10 +28,11 @@ _FENCE = "where id = $1 and worker = $2 and attempt = $3 and not ready and outco
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """What is taken away, and how."""
+    """What is taken away, how, and which invariant has to notice."""
 
     guard: str
     apply: Callable[[], None]
+    invariant: str
 
 
 def apply(name: str) -> None:
@@ -125,7 +126,7 @@ def _file_after_commit() -> None:
         content = Path(file.path).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         path = self._root / str(job // 1000) / f"{job}-{attempt}-{digest[:16]}-{file.name}"
-        later = Path(f"/tmp/reportd-bench-{os.getpid()}-{job}-{attempt}")
+        later = Path(tempfile.gettempdir()) / f"reportd-bench-{os.getpid()}-{job}-{attempt}"
         later.write_bytes(content)
 
         async def write() -> None:
@@ -148,7 +149,7 @@ def _file_in_place() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb", buffering=0) as writer:
             writer.write(content[:100])
-            time.sleep(random.uniform(0.05, 0.2))
+            failpoints.reach_blocking("storing")
             writer.write(content[100:])
         return Artifact(file.format, file.name, path.as_uri(), file.content_type, len(content), digest)
 
@@ -169,22 +170,28 @@ def _file_shared() -> None:
 
 MUTANTS: Mapping[str, Mutant] = {
     "complete-unfenced": Mutant(
-        "a completion changes the row only if the attempt is still its own", _complete_unfenced
+        "a completion changes the row only if the attempt is still its own", _complete_unfenced, "I6 completed by"
     ),
-    "brief-unfenced": Mutant("so does a batch of completions", _brief_unfenced),
-    "claim-unlocked": Mutant("a claim locks the rows that it takes, and skips those of others", _claim_unlocked),
-    "claim-keeps-attempt": Mutant("a claim raises the attempt's number", _claim_keeps_attempt),
-    "claim-unnoted": Mutant("a claim notes what it took, for the rescue", _claim_unnoted),
-    "claim-unreconciled": Mutant("a claim whose answer got lost is given back", _claim_unreconciled),
-    "never-rescued": Mutant("a dead worker's jobs are given back", _never_rescued),
-    "lease-unread": Mutant("only a worker whose lease has run out is declared dead", _lease_unread),
-    "outage-unforgiven": Mutant("after an outage nobody is declared dead for one lease", _outage_unforgiven),
-    "crashes-unlimited": Mutant("a job that keeps killing its worker is given up", _crashes_unlimited),
+    "brief-unfenced": Mutant("so does a batch of completions", _brief_unfenced, "I6 completed by"),
+    "claim-unlocked": Mutant(
+        "a claim locks the rows that it takes, and skips those of others", _claim_unlocked, "I6 claimed from under"
+    ),
+    "claim-keeps-attempt": Mutant("a claim raises the attempt's number", _claim_keeps_attempt, "I6 an attempt that"),
+    "claim-unnoted": Mutant("a claim notes what it took, for the rescue", _claim_unnoted, "I2 not in"),
+    "claim-unreconciled": Mutant("a claim whose answer got lost is given back", _claim_unreconciled, "I2 not in"),
+    "never-rescued": Mutant("a dead worker's jobs are given back", _never_rescued, "I2 not in"),
+    "lease-unread": Mutant("only a worker whose lease has run out is declared dead", _lease_unread, "I6 a living"),
+    "outage-unforgiven": Mutant(
+        "after an outage nobody is declared dead for one lease", _outage_unforgiven, "I6 rescued before"
+    ),
+    "crashes-unlimited": Mutant("a job that keeps killing its worker is given up", _crashes_unlimited, "I2 crashed"),
     "commit-unread": Mutant(
-        "after a COMMIT without an answer the row is read before files are removed", _commit_unread
+        "after a COMMIT without an answer the row is read before files are removed", _commit_unread, "I4 the file"
     ),
-    "delivery-unordered": Mutant("a delivery's job is ordered in the completion's transaction", _delivery_unordered),
-    "file-after-commit": Mutant("files are stored before the job completes", _file_after_commit),
-    "file-in-place": Mutant("a file becomes visible only when it is whole", _file_in_place),
-    "file-shared": Mutant("no two attempts write the same file", _file_shared),
+    "delivery-unordered": Mutant(
+        "a delivery's job is ordered in the completion's transaction", _delivery_unordered, "I7 completed"
+    ),
+    "file-after-commit": Mutant("files are stored before the job completes", _file_after_commit, "I4 the file"),
+    "file-in-place": Mutant("a file becomes visible only when it is whole", _file_in_place, "I4 half a file"),
+    "file-shared": Mutant("no two attempts write the same file", _file_shared, "I4 the file"),
 }

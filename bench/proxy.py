@@ -1,16 +1,18 @@
-"""A TCP proxy before Postgres with the faults of a network: cut, half-open, and cut after COMMIT."""
+"""A TCP proxy before Postgres with the faults of a network: cut, half-open, refused, and cut after COMMIT."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 _CHUNK = 65536
 # What the frontend sends to prepare a statement: its name, then its text.
-_PARSE = re.compile(rb"P....(__asyncpg_stmt_\w+)\0", re.DOTALL)
-_COMPLETES = b"reportd.artifacts"
+_PARSE = re.compile(rb"P....(__asyncpg_stmt_\w+)\0([^\0]*)", re.DOTALL)
+COMPLETION = b"insert into reportd.artifacts"
 
 
 class Proxy:
@@ -22,6 +24,8 @@ class Proxy:
         self._open.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._lose = 0
+        self._lose_to = COMPLETION
+        self._refusing = False
         self.lost = 0
         self.port = 0
 
@@ -44,38 +48,57 @@ class Proxy:
         """Half-open: nothing gets through, nobody is told."""
         self._open.clear()
 
+    def refuse(self) -> None:
+        """Nobody is let in."""
+        self._refusing = True
+
     def heal(self) -> None:
         """Let everything through again."""
         self._open.set()
+        self._refusing = False
 
-    def lose_answers(self, count: int) -> None:
-        """The next `count` completions of a job commit, and their answers never arrive."""
-        self._lose = count
+    def lose_answers(self, count: int, *, to: bytes = COMPLETION) -> None:
+        """The next `count` statements with `to` in their text commit, and their answers never arrive."""
+        self._lose, self._lose_to = count, to
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            writer.transport.abort()
+            return
         try:
             upstream_reader, upstream = await asyncio.open_unix_connection(str(self._socket))
         except OSError:
             writer.transport.abort()
             return
         self._writers |= {writer, upstream}
-        completion = _Completion()
+        talk = _Talk()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, upstream, writer, completion.sent))
-                group.create_task(self._pump(upstream_reader, writer, upstream, completion.answered))
+                group.create_task(self._pump(reader, upstream, writer, talk.sent))
+                group.create_task(self._pump(upstream_reader, writer, upstream, partial(self._loses, talk)))
         finally:
             self._writers -= {writer, upstream}
 
+    def _loses(self, talk: _Talk, _data: bytes) -> bool:
+        """Whether this answer is to vanish."""
+        asked, talk.asked = talk.asked, None
+        if asked is None or self._lose == 0 or self._lose_to not in asked:
+            return False
+        self._lose -= 1
+        self.lost += 1
+        return True
+
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, other: asyncio.StreamWriter, sees: object
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        other: asyncio.StreamWriter,
+        breaks: Callable[[bytes], bool],
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(_CHUNK):
                 await self._open.wait()
-                if callable(sees) and sees(data) and self._lose > 0:
-                    self._lose -= 1
-                    self.lost += 1
+                if breaks(data):
                     break
                 writer.write(data)
                 await writer.drain()
@@ -83,20 +106,17 @@ class Proxy:
         other.transport.abort()
 
 
-class _Completion:
-    """Follows one connection: whether the answer that comes now is a completion's."""
+class _Talk:
+    """Follows one connection: the text of the statement that is being executed, if it has a name."""
 
     def __init__(self) -> None:
-        self._name: bytes | None = None
-        self._waits = False
+        self._texts: dict[bytes, bytes] = {}
+        self.asked: bytes | None = None
 
     def sent(self, data: bytes) -> bool:
-        if _COMPLETES in data and (found := _PARSE.search(data)):
-            self._name = found[1]
-        elif self._name is not None and self._name + b"\0" in data and b"E\0\0\0\x09" in data:
-            self._waits = True
+        """Never a reason to break off."""
+        for name, text in _PARSE.findall(data):
+            self._texts[name] = text
+        if b"E\0\0\0\x09" in data:
+            self.asked = next((text for name, text in self._texts.items() if name + b"\0" in data), None)
         return False
-
-    def answered(self, data: bytes) -> bool:
-        answered, self._waits = self._waits, False
-        return answered

@@ -34,6 +34,7 @@ from reportd.kinds.deliver import DeliverKind
 from reportd.kinds.kind import Kind
 from reportd.loops import every
 from reportd.maintenance.rescuer import Rescuer
+from reportd.maintenance.scheduler import Scheduler
 from reportd.progress import Progress
 from reportd.queue.executor import Policy
 from reportd.queue.producer import Claiming
@@ -50,6 +51,7 @@ SCHEMA = {
     },
 }
 _NOTHING = Completed()
+_PLANS_S, _CATCH_UP_MAX = 1.0, 4
 log = structlog.get_logger()
 
 
@@ -58,7 +60,8 @@ class Options:
     """What such a process is told. `host` other than None pretends another machine: its death shows by its lease.
 
     `store` and `delivered` are directories; without them there is no `filed`. `pace_s` is the longest that one takes;
-    `mutant` names a guard to go without. With `clock` each `noop` prints when it began.
+    `mutant` names a guard to go without. With `clock` each `noop` prints when it began; with `scheduler` it keeps the
+    schedules as well.
     """
 
     dsn: str
@@ -75,6 +78,7 @@ class Options:
     crashes_max: int = 3
     mutant: str | None = None
     clock: bool = False
+    scheduler: bool = False
     log_level: str = "info"
 
     def command(self) -> list[str]:
@@ -169,7 +173,10 @@ async def serve(options: Options) -> None:
     rescuer = Rescuer(pool=pool, me=me, lease_s=options.lease_s, crashes_max=options.crashes_max)
     try:
         async with asyncio.TaskGroup() as group:
-            rescuing = group.create_task(every(min(2.0, options.lease_s / 3), rescuer.step))
+            crew = [group.create_task(every(min(2.0, options.lease_s / 3), rescuer.step))]
+            if options.scheduler:
+                scheduler = Scheduler(pool=pool, interval_s=_PLANS_S, catch_up_max=_CATCH_UP_MAX)
+                crew.append(group.create_task(every(_PLANS_S, scheduler.step)))
             await work(
                 pool=pool,
                 kinds=made,
@@ -178,7 +185,8 @@ async def serve(options: Options) -> None:
                 ready=lambda: None,
                 shutdown=shutdown,
             )
-            rescuing.cancel()
+            for each in crew:
+                each.cancel()
     finally:
         pool.terminate()
 

@@ -1,8 +1,9 @@
 """Named places where a test can make this process die, stop, hang or fail. Inert unless REPORTD_FAILPOINTS is set.
 
 `REPORTD_FAILPOINTS="stored=kill:/tmp/once; fetched=hang"`: at each place `name=action[:file]`. With a file, the action
-happens once: whoever unlinks the file first takes it, across all processes and restarts. Actions: `kill` (SIGKILL),
-`stop` (SIGSTOP), `raise`, `enospc`, `hang` (for HANG_S seconds, in the loop's time or, in a child, in the process's).
+happens once: whoever unlinks the file first takes it, across all processes and restarts; a place may have several.
+Actions: `kill` (SIGKILL), `stop` (SIGSTOP), `raise`, `enospc`, `hang` (for HANG_S seconds, in the loop's time or, in a
+child, in the process's).
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ class FailpointError(ReportdError):
     code = "failpoint"
 
 
-def _armed() -> dict[str, tuple[str, str | None]]:
-    armed = {}
+def _armed() -> dict[str, list[tuple[str, str | None]]]:
+    armed: dict[str, list[tuple[str, str | None]]] = {}
     for word in filter(None, (part.strip() for part in os.environ.get(ENVIRONMENT, "").split(";"))):
         name, _, action = word.partition("=")
         action, _, once = action.partition(":")
         if name not in POINTS:
             raise ValueError(f"{ENVIRONMENT}: no place is called {name!r}; there are {', '.join(POINTS)}")
-        armed[name] = (action, once or None)
+        armed.setdefault(name, []).append((action, once or None))
     return armed
 
 
@@ -69,15 +70,21 @@ def reach_blocking(name: str) -> None:
 
 
 def _take(name: str) -> bool:
-    """Do what is armed at `name`; True: hang."""
-    action, once = _ARMED.get(name, (None, None))
-    if action is None:
+    """Do what is armed at `name`, the first of it whose turn it is; True: hang."""
+    return any(_act(name, action) for action, once in _ARMED.get(name, []) if _is_due(once))
+
+
+def _is_due(once: str | None) -> bool:
+    if once is None:
+        return True
+    try:
+        Path(once).unlink()
+    except FileNotFoundError:
         return False
-    if once is not None:
-        try:
-            Path(once).unlink()
-        except FileNotFoundError:
-            return False
+    return True
+
+
+def _act(name: str, action: str) -> bool:
     match action:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -201,22 +201,6 @@ async def test_a_restart_of_postgres_in_mid_job_costs_no_job_and_no_daemon(
         assert await running.terminate() == 0
 
 
-async def test_a_full_disk_sends_the_job_back_and_leaves_nothing_half_written(
-    dsn: str, connection: asyncpg.Connection[Any], state: Path, reports: Path, tmp_path: Path
-) -> None:
-    for place in ("fetching", "storing", "generating"):
-        async with daemon(dsn, state, reports, environment=armed(tmp_path, "enospc")) as running:
-            (tmp_path / place).touch()
-            job = await ordered(connection)
-            await completed(connection, job, running)
-            tries = await connection.fetch("select outcome, error from reportd.attempts where job_id = $1", job)
-            assert [row["outcome"] for row in tries] == ["released", "completed"], place
-            assert '"store-full"' in tries[0]["error"]
-            row = await connection.fetchrow("select failures, crashes from reportd.jobs where id = $1", job)
-            assert tuple(row or ()) == (0, 0)
-            await check(connection, state, jobs=[job])
-
-
 async def test_a_job_that_passes_its_timeout_is_stopped_and_retried(
     dsn: str, connection: asyncpg.Connection[Any], state: Path, reports: Path
 ) -> None:
