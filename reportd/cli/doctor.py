@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from reportd import plugins
 from reportd.cli import host_probes, server_probes
 from reportd.cli.finding import SIGNS, Finding, fault, ok
 from reportd.cli.options import database_options, find_dsn, json_option
@@ -43,6 +44,7 @@ async def _examine(dsn: str | None, config_path: Path | None) -> list[Finding]:
     findings += await _database(config, dsn, config_path)
     findings += await documents
     findings += host_probes.plugged()
+    findings += host_probes.tasks([*config.tasks.modules, *plugins.tasks().values()])
     storage = config.storage
     places = {"state": storage.state_dir, "artifacts": storage.artifacts_dir, "spool": storage.spool_dir}
     findings += host_probes.storage(places)

@@ -17,6 +17,8 @@ from reportd.db import embedded
 from reportd.kinds import installed
 from reportd.render.pango import fonts_line
 from reportd.render.scripts import SAMPLES, is_east_asian
+from reportd.tasks import loading
+from reportd.tasks.loading import LoadedTask
 
 _FONT = "fontpkg_source_sans_3"
 _UNITS = (Path("/etc/systemd/system"), Path("/usr/local/lib/systemd/system"), Path("/usr/lib/systemd/system"))
@@ -61,6 +63,22 @@ def plugged() -> Iterator[Finding]:
             yield fault(f"kind {each.name}", each.broken.message, "upgrade or uninstall its package; its jobs fail")
         else:
             yield ok(f"kind {each.name}", f"from {each.place}")
+
+
+def tasks(modules: Sequence[str]) -> Iterator[Finding]:
+    """Each module of tasks in `modules`; they are imported here, as the daemon does."""
+    broken: set[str] = set()
+    found = loading.load(modules)
+    for each in found:
+        if not isinstance(each, LoadedTask):
+            broken.add(each.module)
+            yield fault(
+                f"tasks of {each.module}", each.error.message, "its jobs fail, or are refused, until it is mended"
+            )
+    for module in dict.fromkeys(modules):
+        if module not in broken:
+            names = [each.name for each in found if isinstance(each, LoadedTask) and each.module == module]
+            yield ok(f"tasks of {module}", ", ".join(names) or "none in it")
 
 
 def storage(directories: Mapping[str, Path]) -> Iterator[Finding]:

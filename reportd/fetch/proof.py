@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reportd.errors import QueryError
+from reportd.fetch import drift, plans
 from reportd.fetch.failure import Sent, query_error, translated
 from reportd.fetch.limits import FetchLimits
 from reportd.fetch.query import COPY_OPENING, bind, typed
 from reportd.fetch.snapshot import enter, forget
 from reportd.report.definition import Block, Report
 from reportd.report.fault import nearest
+from reportd.spool import SpoolColumn
 
 if TYPE_CHECKING:
     from reportd.db.pool import Connection
@@ -32,28 +35,48 @@ class Finding:
     error: QueryError
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the server says of one block's query: its `columns`, or the `error`; `warnings` are about its plan."""
+
+    block: Block
+    columns: tuple[SpoolColumn, ...] = ()
+    error: QueryError | None = None
+    warnings: tuple[str, ...] = ()
+
+
 async def check(connection: Connection, report: Report) -> list[Finding]:
-    """What the server has against the queries of `report`, the first fault of each block; params count as NULL.
+    """What the server has against the queries of `report`: `prove`, faults alone."""
+    proofs = await prove(connection, report, report.queries)
+    return [Finding(each.block.name, each.error) for each in proofs if each.error is not None]
+
+
+async def prove(
+    connection: Connection, report: Report, blocks: Iterable[Block], *, rows_large: int | None = None
+) -> list[Proof]:
+    """What the server says of the queries of `blocks`, the first fault of each; params count as NULL.
 
     Found are faults of syntax and of types, names that are not there, rights that lack, statements that write or that
-    COPY does not take. `connection` is outside any transaction, and is so again afterwards. Errors: QueryInterrupted,
-    LimitExceeded; asyncpg's own where no transaction can be begun.
+    COPY does not take; with `rows_large` plans that read so many rows without need. `connection` is outside any
+    transaction, and is so again afterwards. Errors: QueryInterrupted, LimitExceeded; asyncpg's own where no transaction
+    can be begun.
     """
     await enter(connection, timezone=report.timezone or "UTC", limits=_LIMITS)
     try:
-        findings = []
-        for block in report.queries:
+        proofs = []
+        for block in blocks:
             try:
-                await _check(connection, report, block)
+                proofs.append(await _prove(connection, report, block, rows_large))
             except QueryError as error:
-                findings.append(Finding(block.name, error))
+                await forget(connection)
+                proofs.append(Proof(block, error=await drift.explained(connection, error, block)))
             await forget(connection)
-        return findings
+        return proofs
     finally:
         await connection.execute("ROLLBACK")
 
 
-async def _check(connection: Connection, report: Report, block: Block) -> None:
+async def _prove(connection: Connection, report: Report, block: Block, rows_large: int | None) -> Proof:
     bound = bind(report, block)
     with translated(Sent(block, bound), _LIMITS):
         found = await typed(connection, block, bound)
@@ -76,10 +99,14 @@ async def _check(connection: Connection, report: Report, block: Block) -> None:
             plan = await connection.fetchval(_EXPLAIN + bound.text, *[None] * len(bound.names))
     except QueryError as error:
         if str(error.detail.get("sqlstate")).startswith(_DATA_ERRORS):
-            return
+            return Proof(block, found.columns)
         raise
     if _writes(json.loads(plan) if isinstance(plan, str) else plan):
         raise query_error("a report's query may only read, and this one writes", block=block, line=block.line)
+    warnings: tuple[str, ...] = ()
+    if rows_large is not None:
+        warnings = await plans.warnings(connection, bound, found.params, rows_large=rows_large)
+    return Proof(block, found.columns, warnings=warnings)
 
 
 def _writes(plan: Any) -> bool:
