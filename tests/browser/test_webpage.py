@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Page, expect
 
 from reportd.render.task import RenderSettings
 from reportd.render.webpage import HTML
 from tests.spooled import Given, document
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROWS: list[list[object]] = [
     ["Ann", "2026-09-30", "1234.50"],
