@@ -135,7 +135,7 @@ NUMBERS = [
     ),
     Form(
         "numeric_50",
-        "12 * 10::numeric ^ 48",
+        "('12' || repeat('0', 48))::numeric",
         csv="12" + "0" * 48,
         shown="1.200E+49",
         xlsx=12 * 10**48,
