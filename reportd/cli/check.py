@@ -19,7 +19,7 @@ from reportd.proving.review import Remark, review
 from reportd.tasks import loading
 from reportd.tasks.loading import LoadedTask
 
-ROWS_LARGE = 100_000
+ROWS_LARGE = 1_000_000
 
 
 @click.command()

@@ -56,7 +56,12 @@ async def warnings(
     [top] = json.loads(plan) if isinstance(plan, str) else plan
     scans = [node for node in _nodes(top["Plan"]) if node["Node Type"] in ("Seq Scan", "Parallel Seq Scan")]
     large = await _large(connection, scans, rows_large)
-    said = [f"{table} has about {rows:,} rows and is read as a whole: no index fits" for table, rows in large.items()]
+    picked = {f"{node['Schema']}.{node['Relation Name']}" for node in scans if "Filter" in node}
+    said = [
+        f"{table} has about {rows:,} rows and is read as a whole"
+        + (": no index fits the condition" * (table in picked))
+        for table, rows in large.items()
+    ]
     said += [
         f"every row of {outer} is joined with every row of {inner}, about {rows:,} pairs: a condition is missing"
         for outer, inner, rows in _products(top["Plan"])

@@ -56,7 +56,13 @@ async def review(connection: Connection, report: LoadedReport, *, rows_large: in
     proofs = await fetch.prove(connection, report, report.queries, rows_large=rows_large)
     asked = await fetch.prove(connection, report, code_queries(report), rows_large=rows_large)
     found = [*_queries(report, proofs), *_queries(report, [each for each in asked if not _is_untyped(each)])]
-    found += _options(report, {each.block.name: each.columns for each in proofs if each.error is None})
+    split = report.burst.split if report.burst else ()  # no document has these
+    columns = {
+        each.block.name: [column for column in each.columns if column.name not in split]
+        for each in proofs
+        if each.error is None
+    }
+    found += _options(report, columns)
     found += _params(report)
     return sorted(found, key=lambda remark: (remark.file, remark.line or 0, remark.column or 0))
 
