@@ -32,6 +32,7 @@ from reportd.report.definition import Report
 from reportd.report.fault import fault, nearest
 from reportd.report.formats import parse
 from reportd.report.params import Params, independent, resolve
+from reportd.report.secrecy import discreet
 from reportd.spool import Dataset, Spooled, head
 
 log = structlog.get_logger()
@@ -54,7 +55,13 @@ class Parts:
 async def produce(job: Job, report: Report, parts: Parts, progress: Progress) -> Completed:
     """Make every file that `job` asks for. Errors are ReportdErrors of the stage that failed."""
     progress.enter(Step.FETCHING)
-    ordered, job = job, await settled(job, report, parts)
+    asked = await settled(job, report, parts)
+    with discreet(report.params, asked.params_resolved or {}):
+        completed = await _produce(asked, report, parts, progress)
+    return replace(completed, result={**(completed.result or {}), **_found(job, asked, report)})
+
+
+async def _produce(job: Job, report: Report, parts: Parts, progress: Progress) -> Completed:
     async with _scratch(job, parts) as scratch:
         if report.code is not None and report.code.fetch:
             dataset, rendered = await _inquired(job, report, parts, progress, scratch)
@@ -82,9 +89,7 @@ async def produce(job: Job, report: Report, parts: Parts, progress: Progress) ->
             for artifact in artifacts:
                 await asyncio.shield(parts.store.delete(artifact.uri))
             raise
-    return Completed(
-        artifacts=tuple(artifacts), deliveries=owed, result={**_summary(dataset), **_found(ordered, job, report)}
-    )
+    return Completed(artifacts=tuple(artifacts), deliveries=owed, result=_summary(dataset))
 
 
 async def settled(job: Job, report: Report, parts: Parts, *, without: Collection[str] = ()) -> Job:

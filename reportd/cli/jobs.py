@@ -17,9 +17,11 @@ from reportd.cli.output import emit_json, emit_table, moment, size
 from reportd.db import artifacts as db_artifacts
 from reportd.db import deliveries as db_deliveries
 from reportd.db import jobs as db_jobs
+from reportd.db import kinds as db_kinds
 from reportd.db.jobs import JobRow
 from reportd.db.queries import Connection
 from reportd.job import PERCENT, Status
+from reportd.report.secrecy import hidden
 
 _COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
 _ORDER: Mapping[str, int] = {step.value: percent for step, percent in PERCENT.items()}
@@ -79,8 +81,11 @@ def show(*, id: int, as_json: bool, dsn: str | None, config_path: Path | None) -
 
     async def found(connection: Connection) -> dict[str, Any]:
         row = await db_jobs.get(connection, id)
+        kind = await db_kinds.get(connection, row["kind"])
+        schema = kind.params_schema if kind else {}
+        secret = {name: hidden(row[name], schema) for name in ("params", "params_resolved")}
         return {
-            "job": dict(row),
+            "job": {**row, **secret},
             "why": dict(await db_jobs.why(connection, id)),
             "attempts": [dict(attempt) for attempt in await db_jobs.attempts(connection, id)],
             "artifacts": [asdict(file) for file in await db_artifacts.of_job(connection, id)],
