@@ -32,10 +32,14 @@ def source(files: Mapping[str, str | bytes], *blocks: Given) -> ReportSource:
     texts = {name: text for name, text in files.items() if isinstance(text, str)}
     assets = {name: b64encode(content).decode() for name, content in files.items() if isinstance(content, bytes)}
     sql = {
-        f"{number}-{block.name}.sql": f'-- @{block.kind} {block.name} "{block.title}"\nselect 1;\n'
+        f"{number}-{block.name}.sql": f'-- @{block.kind} {block.name} "{block.title}" {_options(block)}\nselect 1;\n'
         for number, block in enumerate(blocks)
     }
     return ReportSource("sales", {"report.toml": 'title = "Sales"\n', **sql, **texts}, "reports/sales", assets)
+
+
+def _options(block: Given) -> str:
+    return " ".join(f"{name}={value}" for name, value in block.options.items())
 
 
 def report(files: Mapping[str, str | bytes], *blocks: Given) -> Report:
