@@ -22,6 +22,11 @@ KEYS = (
     *("queue", "priority", "timeout_s", "max_rows", "params", "schedule", "schedules", "templates"),
     *("deliver", "columns", "burst", "retain", "pdf"),
 )
+# A key that people look for is told by name: nobody shall believe a file to be locked that is not.
+_UNPROTECTED = (
+    "protect: reportd encrypts no files, and the protection of a sheet keeps nobody from reading it; limit who gets the"
+    " file (deliver, the rights of storage.artifacts_dir), or have the channel encrypt it"
+)
 
 
 def assemble(
@@ -33,6 +38,8 @@ def assemble(
     code: Code | None = None,
 ) -> Report:
     """The report of `source`; `uses` are its placeholders, each with the line of its first use. Errors: ReportError."""
+    if "protect" in front.values:
+        raise front.fault(("protect",), _UNPROTECTED)
     table = Table(front, (), front.values, KEYS)
     declared = declarations.params(front)
     timezone = declarations.timezone_of(table)

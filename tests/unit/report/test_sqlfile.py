@@ -356,6 +356,7 @@ def test_a_mistake_in_the_file_is_told_with_its_place(text: str, place: str, wor
         ('title = "a"\nsubtitle = "b', "3:17", "the front matter is not TOML"),
         ('title = "a"\ntitle = "b"', "3:15", "Cannot overwrite a value"),
         ('title = "a"\ntitel = "b"', "3", 'unknown key "titel"; did you mean "title"?'),
+        ('title = "a"\nprotect = { password = "x" }', "3", "protect: reportd encrypts no files"),
         ('title = "a"\nformats = [\n"pdf",', "4", "the front matter is not TOML: Invalid value"),
         ("title = 5", "2", "title: '5' is not a text in quotes"),
         ('title = " "', "2", "is not a text in quotes"),
