@@ -19,8 +19,9 @@ from reportd.config import Config, load
 from reportd.db import embedded
 from reportd.db.embedded import EmbeddedPostgres
 from reportd.errors import DatabaseUnavailable
-from reportd.preview.live import Live, View
+from reportd.preview.live import Live
 from reportd.preview.server import serving
+from reportd.preview.view import View
 
 
 @click.command()

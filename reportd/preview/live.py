@@ -7,9 +7,11 @@ stays in sight beside the error.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,9 @@ from reportd.loops import every
 from reportd.plugins import Broken, LoadedReport, Watch
 from reportd.press import Press
 from reportd.preview import form, pages, sheet
-from reportd.preview.form import Field
-from reportd.preview.pages import Size
 from reportd.preview.sheet import Sheet
 from reportd.preview.trouble import Trouble, trouble
+from reportd.preview.view import Made, View
 from reportd.progress import Progress
 from reportd.report.definition import Report
 from reportd.report.locales import locale_of
@@ -41,49 +42,6 @@ LOOK_S = 0.05
 
 # A browser may still ask for pictures of what has just been replaced.
 _KEPT = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One making. `steps_s` are its stages in seconds; `rows` those of the longest file; `means` what each parameter
-    came to in words, by name; `pages` how many there are, `sizes` those of the first ones in points.
-    """
-
-    number: int
-    seconds: float
-    steps_s: Mapping[str, float]
-    as_of: str
-    rows: int
-    means: Mapping[str, str]
-    files: Mapping[str, Artifact]
-    pages: int = 0
-    sizes: tuple[Size, ...] = ()
-    sheets: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """All that the page shows. `busy` is the stage that is going on; `missing` why a format can't be made here."""
-
-    version: int
-    name: str
-    title: str
-    path: str
-    fields: tuple[Field, ...] = ()
-    texts: Mapping[str, str] = field(default_factory=dict)
-    busy: str | None = None
-    trouble: Trouble | None = None
-    made: Made | None = None
-    missing: Mapping[str, str] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """The view as the page reads it; no secret and no path of a file is in it."""
-        shown = asdict(replace(self, made=None))
-        if self.made is not None:
-            shown["made"] = asdict(replace(self.made, files={})) | {
-                "files": {format: file.bytes for format, file in self.made.files.items()}
-            }
-        return shown
 
 
 class Live:
@@ -109,12 +67,9 @@ class Live:
         """Look at the files, and make what is wanted, until cancelled."""
         watch = Watch([self._path])
         await self._load()
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(every(LOOK_S, lambda: self._look(watch)))
-                group.create_task(self._work())
-        finally:
-            pages.forget()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(every(LOOK_S, lambda: self._look(watch)))
+            group.create_task(self._work())
 
     async def after(self, version: int) -> View:
         """The view, as soon as it is a later one than `version`."""
@@ -134,13 +89,17 @@ class Live:
 
     async def picture(self, number: int, page: int, *, width: int) -> bytes | None:
         """A page of making `number` as a PNG of `width` pixels; None: it is not there."""
-        file = self.file(number, "pdf")
-        return await pages.picture(path_of(file), page, width=width) if file else None
+        with suppress(FileNotFoundError):  # two makings later
+            if file := self.file(number, "pdf"):
+                return await pages.picture(path_of(file), page, width=width)
+        return None
 
     async def sheet(self, number: int, place: int) -> Sheet | None:
         """A sheet of making `number`; None: it is not there."""
-        file = self.file(number, "xlsx")
-        return await asyncio.to_thread(sheet.read, path_of(file), place, locale_of(self._locale)) if file else None
+        with suppress(FileNotFoundError):
+            if file := self.file(number, "xlsx"):
+                return await asyncio.to_thread(sheet.read, path_of(file), place, locale_of(self._locale))
+        return None
 
     @property
     def _locale(self) -> str:
@@ -255,6 +214,8 @@ class Live:
             }
         except ReportdError:
             return {}  # the making says it, with its place
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True))
 
     def _resolved(self, report: Report, given: Mapping[str, Any]) -> Params:
         zone = report.timezone or self._press.config.reports.timezone

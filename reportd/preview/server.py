@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from reportd.errors import ConfigError
+from reportd.preview import pages
 from reportd.preview.app import Keys, app
 from reportd.preview.live import Live
 
@@ -63,3 +64,4 @@ async def serving(live: Live, *, port: int) -> AsyncIterator[Addresses]:
             closing.set()
             server.should_exit = True
             await running
+            pages.forget()
