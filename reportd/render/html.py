@@ -34,6 +34,13 @@ def html_of(view: View, *, styles: str = "") -> str:
     )
 
 
+def coloured(css: str, theme: Theme) -> str:
+    """`css` of our own with the colours of `theme` in place of their names, which would take time for every element."""
+    for name in COLOURS:
+        css = css.replace(f"var(--{name})", getattr(theme, name))
+    return css
+
+
 def theme_css(theme: Theme, *, families: str) -> str:
     """The rules that give a document the colours and the fonts of `theme`; `families` are those to fall back on."""
     colours = {name: getattr(theme, name) for name in COLOURS}
@@ -107,6 +114,9 @@ def _classes(grid: Grid) -> dict[str, list[Markup]]:
         "row": [_class(side, wrap, hair) for side, wrap in zip(sides, wraps, strict=True)],
         "subtotal": [_class(side) for side in sides],
         "total": [_class(side, "sum") for side in sides],
+        # A label that reaches over several columns begins on the left, whatever the first one does.
+        "subtotal label": [_class()],
+        "total label": [_class("sum")],
     }
 
 

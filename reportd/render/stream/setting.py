@@ -248,7 +248,7 @@ class _Column:
         return found
 
     def reaching(self, text: str, last: _Column) -> Cell:
-        """`text` in the room from this column to the `last`."""
+        """`text` in the room from this column to the `last`; over more than one it begins on the left."""
         if not text or text.isspace():
             return ()
         before, after = self._chosen
@@ -256,19 +256,20 @@ class _Column:
         if not self._typesetter.knows(text, self._type):
             return self._elsewhere(text, last)
         shown = self._lines(text) if self._wraps else (self._show(text),)
-        if slot.align_right:
+        if slot.align_right and last is self:
             return tuple([(f"{before}1 0 0 -1 {end - width:.3f} ", f" Tm {ops}{after}", 0.0) for ops, width in shown])
         return tuple([(f"{before}1 0 0 -1 {slot.x:.3f} ", f" Tm {ops}{after}", 0.0) for ops, _ in shown])
 
     def _elsewhere(self, text: str, last: _Column) -> Cell:
         """A text that other fonts are needed for."""
         before, after = self._chosen
+        flush = self._slot.align_right and last is self
         if self._wraps and self._cut:
             text = self.clamped(text)
         room = self._slot.width if self._wraps else None
         return tuple(
             (
-                f"{before}1 0 0 -1 {last.end - width if self._slot.align_right else self._slot.x:.3f} ",
+                f"{before}1 0 0 -1 {last.end - width if flush else self._slot.x:.3f} ",
                 f" Tm {operators}{after}",
                 more,
             )

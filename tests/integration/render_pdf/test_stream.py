@@ -220,7 +220,7 @@ def _streamed(made: Document, path: Path) -> None:
     css = renderer._page_css(view, page)
     from reportd.render.stream import book
 
-    book.write(renderer._engine(), view, page, css=css, path=path, as_of_s=0)
+    book.write(renderer._engine(), view, page, css=css, path=path, as_of_s=0, pages_max=1000)
 
 
 def _whole(made: Document, path: Path) -> None:
