@@ -10,11 +10,13 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from importlib.metadata import version
+from typing import TypedDict
 
 import structlog
 
-from reportd import deliver, plugins
+from reportd import deliver, plugins, telemetry
 from reportd.artifacts import DirectoryStore
 from reportd.config import Config
 from reportd.db import migrate
@@ -62,10 +64,12 @@ async def serve(
     ready: Callable[[], None] | None = None,
     shutdown: Shutdown | None = None,
     watch: bool = False,
+    reread: Callable[[], Config] | None = None,
 ) -> None:
     """Run until SIGTERM, SIGINT or `shutdown.stop`; a second signal, or `shutdown.hurry`, cuts the drain short.
 
-    SIGHUP reads the reports again; `watch` does so whenever a file of theirs changes.
+    SIGHUP reads the reports again, and the configuration by `reread`; `watch` does so for reports whenever a file of
+    theirs changes.
 
     `dsn` is where the queue lives; `ready` is called once jobs are being claimed. Errors: DatabaseUnavailable,
     SchemaError and ConfigError at the start; later no error of a job, a report or the database ends the daemon.
@@ -80,7 +84,18 @@ async def serve(
             # Side by side: the template takes a second or two to be warm, most of it in a process of its own.
             loaded, _ = await asyncio.gather(_prepared(config, pool, source), _warm(parts.render))
             log.info("daemon.started", version=version("reportd"), reports=[report.name for report in loaded])
-            await _run(config, dsn, pool, parts, tasks, loaded, ready=ready or _nothing, shutdown=shutdown, watch=watch)
+            await _run(
+                config,
+                dsn,
+                pool,
+                parts,
+                tasks,
+                loaded,
+                ready=ready or _nothing,
+                shutdown=shutdown,
+                watch=watch,
+                reread=reread,
+            )
     log.info("daemon.stopped")
 
 
@@ -108,18 +123,31 @@ async def _run(
     ready: Callable[[], None],
     shutdown: Shutdown,
     watch: bool,
+    reread: Callable[[], Config] | None,
 ) -> None:
     """What a daemon does at the same time; the maintenance ends when the work has."""
     worker = config.worker
     me = identity()
     shelf = _shelf(config, pool, parts, tasks, loaded)
     watchdog = Watchdog()
-    reloader = Reloader(shelf, watch=watch)
+    retention = Retention(pool=pool, store=parts.store, **_kept(config))
+
+    def adopt(changed: Config) -> None:
+        telemetry.configure(format=changed.log.format, level=changed.log.level)
+        shelf.adopt(
+            replace(parts, limits=_fetch_limits(changed), settings=_render_settings(changed)),
+            directories=changed.reports.directories,
+            timezone=changed.reports.timezone,
+        )
+        retention.adopt(**_kept(changed))
+
+    reloader = Reloader(shelf, watch=watch, config=config, reread=reread, adopt=adopt)
     async with asyncio.TaskGroup() as group:
         crew = [
             group.create_task(every(seconds, step))
             for seconds, step in _maintenance(config, pool=pool, parts=parts, me=me)
         ]
+        crew.append(group.create_task(every(PRUNE_S, retention.step)))
         crew.append(group.create_task(every(WATCH_S if watch else RETRY_S, reloader.step, wake=reloader.wake)))
         crew.append(group.create_task(every(TASKS_S, tasks.keep)))
         crew.append(group.create_task(every(watchdog.interval_s, watchdog.beat)))
@@ -169,7 +197,6 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
     pruner = Pruner(pool=pool, spool=parts.spool, store=parts.store, orphan_age_s=storage.orphan_age_s)
     crew: list[tuple[float, Step]] = [(min(2.0, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
     crew.append((SPOOL_S, pruner.prune_spool))
-    crew.append((PRUNE_S, _retention(config, pool, parts).step))
     crew.append((2.0, Gatherer(pool=pool).step))
     crew.append((5.0, Unblocker(pool=pool).step))
     if "scheduler" in worker.roles:
@@ -179,15 +206,21 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
     return crew
 
 
-def _retention(config: Config, pool: Pool, parts: Parts) -> Retention:
+class _Kept(TypedDict):
+    """What `[retention]` says, as Retention takes it."""
+
+    keep: Keep
+    artifacts_s: float | None
+    occurrences_s: float | None
+
+
+def _kept(config: Config) -> _Kept:
     kept = config.retention
-    return Retention(
-        pool=pool,
-        store=parts.store,
-        keep=Keep(kept.completed_s, kept.failed_s, kept.completed, kept.failed),
-        artifacts_s=kept.artifacts_s,
-        occurrences_s=kept.occurrences_s,
-    )
+    return {
+        "keep": Keep(kept.completed_s, kept.failed_s, kept.completed, kept.failed),
+        "artifacts_s": kept.artifacts_s,
+        "occurrences_s": kept.occurrences_s,
+    }
 
 
 def _nothing() -> None:
@@ -227,7 +260,7 @@ async def parts_of(
     config: Config, pool: Pool, source: Pool, *, formats: Mapping[str, str] | None = None
 ) -> AsyncIterator[Parts]:
     """What the pipeline works with, by `config`; the render children end with it. `formats`: see RenderPool."""
-    storage, limits = config.storage, config.fetch
+    storage = config.storage
     for directory in (storage.state_dir, storage.artifacts_dir, storage.spool_dir):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     render = RenderPool(
@@ -244,29 +277,38 @@ async def parts_of(
         yield Parts(
             source=source,
             queue=pool,
-            limits=FetchLimits(
-                rows_max=limits.rows_max,
-                bytes_max=limits.bytes_max,
-                query_timeout_s=limits.query_timeout_s,
-                lock_wait_s=limits.lock_wait_s,
-                temp_bytes_max=limits.temp_bytes_max,
-                row_bytes_max=limits.row_bytes_max,
-                columns_max=limits.columns_max,
-            ),
+            limits=_fetch_limits(config),
             render=render,
-            settings=RenderSettings(
-                locale=config.reports.locale,
-                paper=config.reports.paper,
-                timezone=config.reports.timezone,
-                pdf_rows_max=config.reports.pdf_rows_max,
-                pdf_pages_max=config.reports.pdf_pages_max,
-            ),
+            settings=_render_settings(config),
             store=DirectoryStore(storage.artifacts_dir),
             spool=storage.spool_dir,
             channels=frozenset(plugins.channels()),
         )
     finally:
         await render.close()
+
+
+def _fetch_limits(config: Config) -> FetchLimits:
+    limits = config.fetch
+    return FetchLimits(
+        rows_max=limits.rows_max,
+        bytes_max=limits.bytes_max,
+        row_bytes_max=limits.row_bytes_max,
+        columns_max=limits.columns_max,
+        query_timeout_s=limits.query_timeout_s,
+        lock_wait_s=limits.lock_wait_s,
+        temp_bytes_max=limits.temp_bytes_max,
+    )
+
+
+def _render_settings(config: Config) -> RenderSettings:
+    return RenderSettings(
+        locale=config.reports.locale,
+        paper=config.reports.paper,
+        timezone=config.reports.timezone,
+        pdf_rows_max=config.reports.pdf_rows_max,
+        pdf_pages_max=config.reports.pdf_pages_max,
+    )
 
 
 def _task_modules(config: Config) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -59,24 +59,23 @@ def run(
     """Run the daemon: claim jobs, make reports, keep schedules.
 
     SIGTERM or Ctrl-C stops it: it takes no more jobs, lets running ones end, and gives back what takes too long; a
-    second signal does not wait. Without a database of yours it starts its own and says where.
+    second signal does not wait. SIGHUP reads reports and configuration again. Without a database of yours it starts
+    its own and says where.
     """
-    config = load(
-        config_path,
-        {
-            "database.dsn": dsn,
-            "reports.directories": list(directories) or None,
-            "storage.state_dir": state_dir,
-            "worker.roles": roles,
-            "tasks.modules": list(modules) or None,
-            "worker.concurrency": concurrency,
-            "log.level": log_level,
-            "log.format": log_format,
-        },
-    )
+    flags = {
+        "database.dsn": dsn,
+        "reports.directories": list(directories) or None,
+        "storage.state_dir": state_dir,
+        "worker.roles": roles,
+        "tasks.modules": list(modules) or None,
+        "worker.concurrency": concurrency,
+        "log.level": log_level,
+        "log.format": log_format,
+    }
+    config = load(config_path, flags)
     telemetry.configure(format=config.log.format, level=config.log.level)
     with asyncio.Runner() as runner:
-        runner.run(_run(config, watch=reload))
+        runner.run(_run(config, watch=reload, reread=lambda: load(config_path, flags)))
         # The runner waits for every thread that tasks have left behind, for ever if it must.
         end = threading.Timer(_END_LIMIT_S, os._exit, args=(0,))
         end.daemon = True
@@ -84,11 +83,11 @@ def run(
     end.cancel()
 
 
-async def _run(config: Config, *, watch: bool) -> None:
+async def _run(config: Config, *, watch: bool, reread: Callable[[], Config]) -> None:
     supervisor = Supervisor.from_environment()
     shutdown = Shutdown(asyncio.Event(), asyncio.Event())
     async with supervisor.watching(stop=shutdown.stop), _database(config) as dsn:
-        await daemon.serve(config, dsn=dsn, ready=supervisor.ready, shutdown=shutdown, watch=watch)
+        await daemon.serve(config, dsn=dsn, ready=supervisor.ready, shutdown=shutdown, watch=watch, reread=reread)
 
 
 @asynccontextmanager

@@ -48,6 +48,14 @@ class Shelf:
         self._watch = plugins.Watch(directories)
         self.kinds: dict[str, Kind] = self._fixed | catalogue.runnable(loaded, parts)
 
+    def adopt(self, parts: Parts, *, directories: Sequence[Path], timezone: str) -> None:
+        """Make documents with `parts` of the reports in `directories` from the next `reload` on."""
+        self._parts = parts
+        self._timezone = timezone
+        if list(directories) != list(self._directories):
+            self._directories = directories
+            self._watch = plugins.Watch(directories)
+
     async def announce(self, worker: int) -> None:
         """Tell the database, in the name of `worker`, what can be ordered."""
         self._worker = worker

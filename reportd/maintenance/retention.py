@@ -46,6 +46,12 @@ class Retention:
         self._window_rows = window_rows
         self._after = 0
 
+    def adopt(self, *, keep: Keep, artifacts_s: float | None, occurrences_s: float | None) -> None:
+        """Keep things for other times from the next step on."""
+        self._keep = keep
+        self._artifacts_s = artifacts_s
+        self._occurrences_s = occurrences_s
+
     async def step(self) -> None:
         """One round, or a part of one where there are very many jobs."""
         await self._delete_jobs()

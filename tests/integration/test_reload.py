@@ -111,3 +111,36 @@ async def test_sighup_reads_the_reports_again_and_retires_what_is_gone(
         )
         assert "2" in await outcome(connection, await ordered(connection, "gone"), running), "what comes back works"
         assert await running.terminate() == 0
+
+
+async def test_sighup_takes_up_what_can_change_and_names_what_needs_a_restart(
+    dsn: str, connection: asyncpg.Connection[Any], tmp_path: Path, reports: Path
+) -> None:
+    (reports / "sales.sql").write_text("select current_setting('TimeZone') as zone, n from generate_series(1, 3) as n")
+    file = tmp_path / "config.toml"
+    file.write_text('[reports]\ntimezone = "Europe/Vienna"\n')
+    async with daemon(dsn, tmp_path / "state", reports, arguments=("--config", str(file))) as running:
+        assert "Europe/Vienna,3" in await outcome(connection, await ordered(connection, "sales"), running)
+
+        file.write_text('[reports]\ntimezone = "Asia/Tokyo"\n[worker]\nretries = 7\n[database]\npool_max = 9\n')
+        os.kill(running.pid, signal.SIGHUP)
+        await reloaded(running, 1)
+        [taken] = running.said("config.reloaded")
+        [kept] = running.said("config.kept")
+        assert (taken["settings"], kept["settings"]) == (["reports.timezone"], ["database.pool_max", "worker.retries"])
+        assert "Asia/Tokyo,3" in await outcome(connection, await ordered(connection, "sales"), running)
+
+        file.write_text('[reports]\ntimezone = "Asia/Tokyo"\n[fetch]\nrows_max = 2\n[log]\nlevel = "warning"\n')
+        os.kill(running.pid, signal.SIGHUP)
+        error = await outcome(connection, await ordered(connection, "sales"), running)
+        while "rows_max" not in error:  # the order may have come before the signal
+            error = await outcome(connection, await ordered(connection, "sales"), running)
+        assert not running.said("config.reloaded", settings=["fetch.rows_max", "log.level"]), "no word below a warning"
+
+        file.write_text("[fetch]\nrows_maxx = 3\n")
+        os.kill(running.pid, signal.SIGHUP)
+        await until(lambda: running.said("config.unreadable"), running)
+        [unread] = running.said("config.unreadable")
+        assert "fetch.rows_max" in unread["error"], "the nearest name is told"
+        assert "rows_max" in await outcome(connection, await ordered(connection, "sales"), running), "all is as it was"
+        assert await running.terminate() == 0
