@@ -22,9 +22,10 @@ from weasyprint.urls import URLFetcher, URLFetcherResponse
 from reportd.render.cells import Cells
 from reportd.render.coverage import unknown
 from reportd.render.fonts import FAMILY, Face, faces, faces_of
-from reportd.render.html import style
+from reportd.render.html import coloured, style
 from reportd.render.scripts import Script, scripts_of
 from reportd.render.typeface import own_family_lacks
+from reportd.report.theme import DEFAULT
 
 _DATA_URI_BYTES_MAX = 2_000_000
 _FONT_SCHEME = "reportd-font:"
@@ -42,7 +43,10 @@ class Engine:
         self._scripts: set[str] = set()
         atexit.register(_forget, self._fonts, self._owner)
         self._fetcher = _Fetcher()
-        self._styles = [self._style(text) for text in (_font_faces(faces()), style("base"), style("print"))]
+        self._styles = [
+            self._style(text)
+            for text in (_font_faces(faces()), coloured(style("base"), DEFAULT), coloured(style("print"), DEFAULT))
+        ]
 
     def ready(self, characters: Iterable[str]) -> tuple[str, ...]:
         """Load the fonts that `characters` need beyond our own; those that no font here has, in order.

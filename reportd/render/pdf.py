@@ -18,7 +18,7 @@ from reportd.render import scripts
 from reportd.render.cells import Cells
 from reportd.render.characters import characters_of, missing_note
 from reportd.render.fonts import FAMILIES
-from reportd.render.html import css_text, printable, slot_css, theme_css
+from reportd.render.html import coloured, css_text, printable, slot_css, style, theme_css
 from reportd.render.layout import Page, arrange, slotted
 from reportd.render.pango import install_line
 from reportd.render.stream.survey import surveyed
@@ -27,6 +27,7 @@ from reportd.render.svg import draw
 from reportd.render.task import RenderedFile, RenderSettings
 from reportd.render.view import Figure, Grid, Part, View, view_of
 from reportd.report.document import Document
+from reportd.report.theme import DEFAULT
 
 if TYPE_CHECKING:
     from reportd.render.engine import Engine
@@ -107,15 +108,22 @@ def _page_css(view: View, page: Page) -> str:
     left = css_text(f"{view.title} · {view.as_of}")
     confidentiality = css_text(view.document.confidentiality) if view.document.confidentiality else "none"
     continued = css_text(f" {view.words.words['continued']}")
-    theme = view.document.theme
-    families = ", ".join(f'"{family}"' for family in (*FAMILIES.values(), *scripts.FAMILIES)) + ", sans-serif"
     return (
-        f"{theme_css(theme, families=families)} table {{ font-family: {families} }}"
-        f" @page {{ color: {theme.muted}; @top-left {{ color: {theme.ink} }} }}"
+        f"{_own_look(view)}"
         f" @page {{ size: {size}; @bottom-left {{ content: {left} }} @bottom-right {{ content: {number} }}"
         f" @bottom-center {{ content: {confidentiality} }} }}"
         f" .group {{ string-set: group content() {continued} }}"
     )
+
+
+def _own_look(view: View) -> str:
+    """The rules of a report with a look of its own: all of ours again, in its colours, and its fonts."""
+    theme = view.document.theme
+    if theme == DEFAULT and view.document.template is None:
+        return ""
+    families = ", ".join(f'"{family}"' for family in (*FAMILIES.values(), *scripts.FAMILIES)) + ", sans-serif"
+    ours = "" if theme == DEFAULT else coloured(style("base") + style("print"), theme)
+    return f"{ours} {theme_css(theme, families=families)} table {{ font-family: {families} }}"
 
 
 @lru_cache(maxsize=1)
