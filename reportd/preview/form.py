@@ -108,6 +108,7 @@ def _help(param: Param) -> str:
         else ""
     )
     pattern = f"like {param.pattern}" if param.pattern else ""
+    choices = f"of {', '.join(param.choices)}" if param.many and param.choices else ""
     return " · ".join(
-        filter(None, (param.description, limits, pattern, default, "commas between" if param.many else ""))
+        filter(None, (param.description, limits, pattern, choices, default, "commas between" if param.many else ""))
     )
