@@ -68,11 +68,12 @@ def _page(view: View) -> Iterator[str]:
     script = _script()
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     words = [view.as_of, view.document.confidentiality, f"reportd {view.document.provenance.version}"]
+    look = theme_css(view.document.theme, families=_FAMILIES) + "\n"
     text = page(
         view,
         base="web",
         parts={number: partial(_mark, number) for number in range(len(view.parts))},
-        styles=Markup(theme_css(view.document.theme, families=_FAMILIES) + style("base") + style("web") + _paper(view)),  # noqa: S704  the theme's own
+        styles=Markup(style("base") + style("web") + look + _paper(view)),  # noqa: S704  the theme's own
         metadata=tuple(metadata(view.document)),
         policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:;"
         f" script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",

@@ -81,7 +81,8 @@ def test_a_theme_colours_page_and_charts(tmp_path: Path) -> None:
     text = web(tmp_path, {"theme.css": css, "logo.svg": LOGO})
     assert "--accent: #0b6a4a;" in text
     assert 'fill="#0b6a4a"' in text
-    assert 'html { font-family: "Brand", serif, "Source Sans 3"' in text
+    ours, own = 'html { font-family: "Source Sans 3"', 'html { font-family: "Brand", serif, "Source Sans 3"'
+    assert text.index(ours) < text.index(own), "the later rule holds"
     assert '<img class="logo" src="data:image/svg+xml;base64,' in text
     assert "#1f5c99" not in text
 
