@@ -27,7 +27,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "config.unreadable": "the configuration could not be read again; everything stays as it was",
         "daemon.started": "the daemon is ready and takes jobs",
         "daemon.stopped": "the daemon has ended in good order",
-        "database.pooled": "a pooler such as pgbouncer stands before the database; nothing is kept between transactions",
+        "database.pooled": "a pooler, such as pgbouncer, is before the database; nothing is kept between transactions",
         "database.unavailable": "the database can't be reached; the step is tried again",
         "delivery.failed": "a delivery that no job will try again; its row says why",
         "delivery.made": "a channel has a job's files",

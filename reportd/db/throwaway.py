@@ -28,7 +28,7 @@ async def database(server_dsn: str, *, template: str = "template0") -> AsyncIter
 
     Errors: DatabaseUnavailable; Refused where the role may not make databases.
     """
-    name = f"reportd_test_{secrets.token_hex(6)}"
+    name = f"reportd_trial_{secrets.token_hex(6)}"
     async with client(server_dsn, application_name=_NAME) as connection:
         await connection.execute(f"create database {name} template {template}")
     try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from reportd.db.client import client
+from tests.conftest import Eventually
 from tests.integration.cli.commands import Said, reportd
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "examples"
 
 REPORT = """\
 -- /// report
@@ -54,7 +57,7 @@ async def run(server_dsn: str, home: Path, *arguments: str) -> Said:
 
 
 async def test_a_report_that_says_what_is_expected_passes_at_the_tests_own_time(
-    server_dsn: str, reports: Path, tmp_path: Path
+    server_dsn: str, reports: Path, tmp_path: Path, eventually: Eventually
 ) -> None:
     expected = """
 [test.last-month.expect]
@@ -83,9 +86,12 @@ cells.orders = [{ row = 1, region = "it's: here" }]
         "sales/given-rows",
     ]
     assert "3 passed" in said.err
-    async with client(server_dsn) as connection:
-        left = "select datname from pg_database where datname like 'reportd_test\\_%' and datname !~ 'template'"
-        assert await connection.fetch(left) == [], "every database is gone again"
+
+    async def all_gone() -> bool:
+        async with client(server_dsn) as connection:
+            return not await connection.fetch("select from pg_database where datname like 'reportd\\_trial\\_%'")
+
+    await eventually(all_gone)
 
 
 async def test_what_differs_is_told_with_line_and_both_values(server_dsn: str, reports: Path, tmp_path: Path) -> None:
@@ -174,6 +180,20 @@ async def test_a_fixture_that_the_server_refuses_is_told_with_its_line(
     said = await run(server_dsn, tmp_path)
     assert said.status == 1
     assert 'schema.sql:3: syntax error at or near "tabel"' in said.out
+
+
+async def test_the_test_in_the_readme_passes_on_the_report_in_the_readme(server_dsn: str, tmp_path: Path) -> None:
+    shown = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    [report] = [text for language, text in shown if language == "sql" and "-- @kpi" in text]
+    [test] = [text for language, text in shown if language == "toml" and "[test." in text]
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "sales.sql").write_text(report)
+    (folder / "sales.test.toml").write_text(test)
+    columns = "order_no int, ordered_on date, region text, customer text, quantity int, amount numeric"
+    (tmp_path / "schema.sql").write_text(f"create table orders ({columns});")
+    said = await run(server_dsn, tmp_path, "--update")
+    assert said.status == 0, said.out
 
 
 async def test_a_directory_has_its_tests_in_a_folder(server_dsn: str, tmp_path: Path) -> None:

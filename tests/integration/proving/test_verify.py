@@ -73,7 +73,11 @@ def reports(tmp_path: Path) -> Path:
 
 
 def report_in(folder: Path) -> Report:
-    found = press.find("sales", [folder])
+    return _report(folder, "sales")
+
+
+def _report(folder: Path, name: str) -> Report:
+    found = press.find(name, [folder])
     assert isinstance(found, Report)
     return found
 
@@ -162,6 +166,29 @@ async def test_what_is_noted_of_a_file_is_true_and_the_same_bytes_come_again_in_
             ("data", "holds"),
             ("again", "holds"),
         ], (artifact.name, found)
+
+
+async def test_values_of_every_type_come_back_as_postgres_sent_them(warm: Press, reports: Path) -> None:
+    """From JSON, so that their digest is the one that was noted."""
+    (reports / "odd.sql").write_text(
+        """
+select 9223372036854775807 as big, 'NaN'::numeric as nan, 1e-30::numeric as small, '-Infinity'::float8 as float,
+  12.3400 as zeros, 'infinity'::timestamptz as never, '0044-03-15 BC'::date as ides, 'epoch'::timestamp as plain,
+  '2026-07-01 12:00+05:45'::timestamptz as summer, '12:30:00+02'::timetz as clock, '1 year 2 days'::interval as span,
+  '{}'::int[] as none, array[[1, 2], [3, 4]] as nested, array[true, null] as flags,
+  array['', 'NULL', 'a,b', '{', ' x', '\\'] as words, array['2026-01-01 00:00+00'::timestamptz] as times,
+  '\\xdeadbeef'::bytea as bytes, '10.0.0.1/8'::inet as net, '[1,5)'::int4range as range, 12.5::money as cash,
+  '{"a": [1.50, "x\\ny"]}'::json as doc, E'line\\nbreak, "quoted"' as text, '' as empty, null::text as nothing
+union all
+select -1, 0, 1.5, 'NaN', null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+  null, null, chr(1) || 'ü' || chr(128512), null, 'x'
+"""
+    )
+    made = await warm.make(_report(reports, "odd"), {}, formats=["json"])
+    file = place(made.artifacts[0])
+    found = checks.data(file, "json", origin_of(file, "json"))
+    assert found is not None
+    assert found.state == "holds", found
 
 
 async def test_a_changed_cell_is_seen_in_the_file_itself(warm: Press, reports: Path, tmp_path: Path) -> None:
