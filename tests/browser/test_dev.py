@@ -107,6 +107,12 @@ async def test_the_form_and_the_views_work_from_the_keyboard(report: Path, page:
     await expect(rows).to_have_value("")
     await expect(page.locator("#facts")).to_contain_text("Rows30")
 
+    before = await making(page)
+    await page.locator("#pages").press("r")
+    await page.wait_for_function(
+        "number => Number(document.querySelector('.grid').dataset.making) > number", arg=before
+    )
+
     await page.get_by_role("tab", selected=True).press("ArrowLeft")
     await expect(page.get_by_role("tab", selected=True)).to_have_text("Summary")
     await expect(page.locator(".grid")).to_contain_text("In this workbook")

@@ -140,6 +140,10 @@ function clear() {
   fetch("params", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
 }
 
+$("again").addEventListener("click", send);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "r" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest("input, select")) send();
+});
 $("form").addEventListener("change", send);
 $("form").addEventListener("submit", (event) => { event.preventDefault(); send(); });
 
