@@ -50,6 +50,21 @@ WORDS_EN: Mapping[str, str] = {
     "thousands": "k",
     "millions": "M",
     "billions": "bn",
+    "sheet summary": "Summary",
+    "sheet chart data": "Chart data",
+    "sheet sheets": "In this workbook",
+    "sheet rows": "Rows",
+    "sheet origin": "Where these numbers come from",
+    "sheet report": "Report",
+    "sheet job": "Job",
+    "sheet made by": "Made by",
+    "sheet params": "Parameters",
+    "sheet report text": "SHA-256 of the report",
+    "sheet data": "SHA-256 of the data",
+    "sheet goes on": "Goes on in {sheets}: a sheet holds no more rows.",
+    "sheet as text": "{column}: {count} that a cell can’t hold exactly, kept as text.",
+    "sheet cut": "{column}: {count} longer than a cell can hold, cut and marked there.",
+    "sheet unlinked": "{column}: {count} addresses are plain text, since a sheet holds no more links.",
 }
 
 WORDS_DE: Mapping[str, str] = {
@@ -85,6 +100,21 @@ WORDS_DE: Mapping[str, str] = {
     "thousands": "\u00a0Tsd.",
     "millions": "\u00a0Mio.",
     "billions": "\u00a0Mrd.",
+    "sheet summary": "Übersicht",
+    "sheet chart data": "Diagrammdaten",
+    "sheet sheets": "In dieser Arbeitsmappe",
+    "sheet rows": "Zeilen",
+    "sheet origin": "Herkunft der Zahlen",
+    "sheet report": "Bericht",
+    "sheet job": "Auftrag",
+    "sheet made by": "Erzeugt von",
+    "sheet params": "Parameter",
+    "sheet report text": "SHA-256 des Berichts",
+    "sheet data": "SHA-256 der Daten",
+    "sheet goes on": "Fortsetzung in {sheets}: ein Blatt fasst nicht mehr Zeilen.",
+    "sheet as text": "{column}: {count}, die eine Zelle nicht genau fasst, als Text.",
+    "sheet cut": "{column}: {count} länger als eine Zelle fasst, dort gekürzt und markiert.",
+    "sheet unlinked": "{column}: {count} Adressen sind einfacher Text, da ein Blatt nicht mehr Verweise fasst.",
 }
 
 
