@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
-import structlog
 
 from reportd.db.lone import POOLER, LoneConnection
 from reportd.db.queries import Connection
@@ -20,7 +19,6 @@ from reportd.errors import ConfigError, DatabaseUnavailable
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 __all__ = ["Connection", "Pool", "connect", "create_pool"]
 
-log = structlog.get_logger()
 
 # asyncpg keeps the plans of this many statements per connection; more than reportd has, so that none is planned twice.
 STATEMENTS = 200
@@ -79,6 +77,9 @@ async def create_pool(
         except POOLER:
             if not keeps:
                 raise
+    import structlog  # here, so that a script that orders one job does not pay for it
+
+    log = structlog.get_logger()
     log.info("database.pooled", hint="a pooler stands before the server: statements are not kept, which costs time")
     return await create_pool(
         dsn,
