@@ -45,7 +45,7 @@ _HARMLESS = _DECIMALS | {
 # The last four are the wide forms that East Asian keyboards make, and Excel takes.
 _LEADS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _WIDE = "＝".encode()[:2]
-_RARE = (b"=", b"@", b"\t", b"\r", _WIDE)
+_LEAD_BYTES = (b"=", b"+", b"@", b"\t", b"\r", _WIDE)
 # Separator of values that are looked at together; one that has it is looked at alone.
 _UNIT = "\x1f"
 _SUSPECT = re.compile(f"{_UNIT}[{''.join(map(re.escape, _LEADS))}]")
@@ -137,16 +137,16 @@ def _is_harmless(rows: Rows, columns: Sequence[Column]) -> bool:
     if _HARMLESS.issuperset(kinds):
         return True
     starts = [b","] if kinds[0] in _HARMLESS else [b",", b"\n"]
-    minuses = [re.compile(re.escape(start) + rb"-(?![0-9.]+[,\n])") for start in starts]
+    quoted = [re.compile(start + rb'"(?:[=+@\t\r\n-]|' + _WIDE + b")") for start in starts]
+    minuses = [(start + b"-", re.compile(start + rb"-(?![0-9.]+[,\n])")) for start in starts]
     with Path(rows.path).open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
-            chunk = b"\n" + chunk + file.readline()
-            quoted = [start + b'"' for start in starts] if b'"' in chunk else []
-            leads = [b"+", *(lead for lead in _RARE if lead in chunk)]
+            chunk = b"".join((b"\n", chunk, file.readline()))
+            leads = [lead for lead in _LEAD_BYTES if lead in chunk]
             found = (
-                any(start + lead in chunk for start in (*starts, *quoted) for lead in leads)
-                or any(start + lead in chunk for start in quoted for lead in (b"-", b"\n"))
-                or any(minus.search(chunk) for minus in minuses)
+                any(start + lead in chunk for start in starts for lead in leads)
+                or any(minus in chunk and pattern.search(chunk) for minus, pattern in minuses)
+                or (b'"' in chunk and any(pattern.search(chunk) for pattern in quoted))
             )
             if found:
                 return False
