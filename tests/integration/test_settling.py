@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from reportd import fetch
 from reportd.artifacts import DirectoryStore
 from reportd.db.pool import create_pool
 from reportd.errors import ParamsError, QueryError
@@ -243,3 +244,17 @@ params = ["branch"]
         "Ulm",
         "2022-07-01",
     ]
+
+
+async def test_check_proves_the_queries_of_params(parts: Parts) -> None:
+    head = """
+title = "X"
+params.n = { type = "int", default_sql = "select id from branchs" }
+params.b = { type = "enum", choices_sql = "select name from branches where cuntry is null" }
+"""
+    async with parts.source.acquire() as connection:
+        findings = await fetch.check(connection, report("select :n as n, :b as b", head))
+
+    assert [finding.block for finding in findings] == ["default-n", "choices-b"]
+    assert 'branches.sql:3:16: relation "branchs" does not exist' in findings[0].error.message
+    assert 'column "cuntry" does not exist' in findings[1].error.message

@@ -387,6 +387,14 @@ async def test_a_check_of_hostile_sql_runs_none_of_it(
     await is_clean(ground, pool, tmp_path / "next")
 
 
+async def test_a_check_goes_on_after_what_planning_can_not_work_out(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        findings = await fetch.check(connection, unread("select 1 / 0 as n", "select nobody from orders"))
+
+    assert [finding.block for finding in findings] == ["b2"]
+    assert 'column "nobody" does not exist' in findings[0].error.message
+
+
 def runs(expected: Expected) -> bool:
     """Whether the text gets as far as the server."""
     return not isinstance(expected, Unreadable)
