@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,12 @@ from reportd.errors import ReportdError
 @click.command()
 @click.argument("kind")
 @click.option("--param", "-p", "param_words", metavar="NAME=VALUE", multiple=True, help="A parameter; may be repeated.")
-@click.option("--params", "params_json", metavar="JSON", help="Parameters as a JSON object; --param wins.")
+@click.option(
+    "--params",
+    "params_json",
+    metavar="JSON",
+    help="Parameters as a JSON object; - reads it from stdin, where no list of processes shows it. --param wins.",
+)
 @click.option(
     "--format", "-f", "formats", multiple=True, help="A format to make; may be repeated. Default: the report's."
 )
@@ -159,7 +165,7 @@ def _object(text: str | None) -> Mapping[str, Any]:
     if text is None:
         return {}
     try:
-        value = json.loads(text)
+        value = json.loads(sys.stdin.read() if text == "-" else text)
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint="--params") from None
     if not isinstance(value, dict):

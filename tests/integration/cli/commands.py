@@ -33,9 +33,10 @@ async def reportd(
     dsn: str | None = None,
     environment: Mapping[str, str] | None = None,
     limit_s: float = 60,
+    stdin: str | None = None,
 ) -> Said:
-    """Run `reportd ARGUMENTS` in `home`, with `dsn` as REPORTD_DSN."""
-    return await _run(REPORTD, *arguments, home=home, dsn=dsn, environment=environment, limit_s=limit_s)
+    """Run `reportd ARGUMENTS` in `home`, with `dsn` as REPORTD_DSN, and `stdin` to read."""
+    return await _run(REPORTD, *arguments, home=home, dsn=dsn, environment=environment, limit_s=limit_s, stdin=stdin)
 
 
 async def python(code: str, *, home: Path, dsn: str) -> Said:
@@ -44,7 +45,12 @@ async def python(code: str, *, home: Path, dsn: str) -> Said:
 
 
 async def _run(
-    *command: str | Path, home: Path, dsn: str | None, environment: Mapping[str, str] | None, limit_s: float
+    *command: str | Path,
+    home: Path,
+    dsn: str | None,
+    environment: Mapping[str, str] | None,
+    limit_s: float,
+    stdin: str | None = None,
 ) -> Said:
     settings = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **(environment or {})}
     if dsn is not None:
@@ -53,13 +59,13 @@ async def _run(
         *command,
         cwd=home,
         env=settings,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(limit_s):
-            out, err = await process.communicate()
+            out, err = await process.communicate(None if stdin is None else stdin.encode())
     finally:
         if process.returncode is None:
             process.kill()

@@ -61,6 +61,16 @@ async def test_enqueue_merges_single_params_over_the_json_ones(
     assert json.loads(params) == {"period": "today", "top": 4}
 
 
+async def test_enqueue_reads_params_that_no_list_of_processes_shall_show(
+    dsn: str, connection: Connection, kind: str, tmp_path: Path
+) -> None:
+    said = await reportd(
+        "enqueue", kind, "--params", "-", "--json", home=tmp_path, dsn=dsn, stdin='{"period": "today"}'
+    )
+    params = await connection.fetchval("select params from reportd.jobs where id = $1", said.json["id"])
+    assert json.loads(params) == {"period": "today"}
+
+
 async def test_enqueue_with_a_key_gives_the_unfinished_job_again(dsn: str, kind: str, tmp_path: Path) -> None:
     first = await reportd("enqueue", kind, "--key", "monthly", home=tmp_path, dsn=dsn)
     second = await reportd("enqueue", kind, "--key", "monthly", home=tmp_path, dsn=dsn)
