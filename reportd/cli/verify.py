@@ -17,7 +17,7 @@ from reportd.cli.options import database_options, find_dsn, json_option
 from reportd.cli.output import emit_json
 from reportd.config import Config, load
 from reportd.db.client import client
-from reportd.errors import DatabaseUnavailable, ReportdError
+from reportd.errors import DatabaseUnavailable, ReportdError, SchemaError
 from reportd.plugins import Broken
 from reportd.proving import checks
 from reportd.proving.checks import Check
@@ -101,9 +101,12 @@ async def _verified(
         return [Check("origin", "differs", error.message)]
     found: list[Check] = []
     if address is not None:
-        async with client(address, application_name="reportd verify") as connection:
-            recorded, origin = await checks.recorded(connection, path, origin, job=job)
-            found.append(recorded)
+        try:
+            async with client(address, application_name="reportd verify") as connection:
+                recorded, origin = await checks.recorded(connection, path, origin, job=job)
+        except SchemaError:
+            recorded = Check("file", "unknown", "this database has no jobs of reportd")
+        found.append(recorded)
     if (data := checks.data(path, format, origin)) is not None:
         found.insert(0, data)
     if origin is None:

@@ -119,7 +119,8 @@ def _pages(then: Path, now: Path) -> Iterator[str]:
             ours, theirs = (re.split(r"\r?\n", each[number].get_textpage().get_text_range()) for each in (a, b))
             _line, shown = lines_apart(ours, theirs, most=4)
             if shown:
-                yield f"page {number + 1} (- then, + now): {'; '.join(shown)}"
+                yield f"page {number + 1} (- then, + now):"
+                yield from shown
 
 
 def _shown(text: str | None) -> str:

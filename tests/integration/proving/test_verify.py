@@ -268,7 +268,7 @@ async def _completed(connection: Connection, job: int) -> Mapping[str, str] | No
 
 
 async def test_on_the_command_line_the_database_vouches_for_every_byte(
-    dsn: str, shop: Connection, reports: Path, tmp_path: Path
+    dsn: str, empty_dsn: str, shop: Connection, reports: Path, tmp_path: Path
 ) -> None:
     async with daemon(dsn, tmp_path / "state", reports) as running:
         job = await shop.fetchval(
@@ -286,6 +286,8 @@ async def test_on_the_command_line_the_database_vouches_for_every_byte(
     offline = await reportd("verify", "sales.json", home=tmp_path)
     assert offline.status == 0
     assert offline.out.startswith("sales.json: verified\n  ✓ origin  sales, data as of 20")
+    elsewhere = await reportd("verify", "sales.json", home=tmp_path, dsn=empty_dsn)
+    assert (elsewhere.status, "no jobs of reportd" in elsewhere.out) == (0, True)
     nothing = await reportd("verify", "sales-sales.csv", home=tmp_path)
     assert nothing.status == 1
     assert "give --dsn" in nothing.out
