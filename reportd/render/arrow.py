@@ -20,7 +20,7 @@ from reportd.report.formats import canonical
 
 _DIGITS_SHORT, _DIGITS_MAX = 18, 38
 """Decimals of up to 18 digits take eight bytes; more than 38 no reader but Arrow's own knows as decimals."""
-_GROUP_BYTES = 16 << 20
+_GROUP_BYTES = 8 << 20
 _SIMPLE = {
     "smallint": pa.int16(),
     "integer": pa.int32(),
@@ -66,7 +66,7 @@ def schema(names: Iterable[str], columns: Sequence[Column], made: Sequence[Conve
 
 
 def groups(columns: Sequence[Column], path: str | None, made: Sequence[Conversion], *, schema: Any) -> Iterator[Any]:
-    """The rows of the spool at `path` as Arrow tables of some 16 MB."""
+    """The rows of the spool at `path` as Arrow tables of some 8 MB."""
     held: list[Any] = []
     held_bytes = 0
     for batch in spool.read_columns(path) if path is not None else ():
