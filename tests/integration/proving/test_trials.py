@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reportd.db import embedded
 from reportd.db.client import client
 from tests.conftest import Eventually
 from tests.integration.cli.commands import Said, reportd
@@ -196,15 +197,18 @@ async def test_the_test_in_the_readme_passes_on_the_report_in_the_readme(server_
     assert said.status == 0, said.out
 
 
-async def test_a_directory_has_its_tests_in_a_folder(server_dsn: str, tmp_path: Path) -> None:
+async def test_a_directory_has_its_tests_in_a_folder_and_the_embedded_server_does(
+    server_dsn: str, tmp_path: Path
+) -> None:
     report = tmp_path / "reports" / "numbers"
     (report / "tests").mkdir(parents=True)
     (report / "report.toml").write_text('title = "Numbers"\n')
     (report / "numbers.sql").write_text("select n from generate_series(1, 3) as n;\n")
     test = 'now = 2026-10-05T09:00:00Z\n[test.three]\nexpect.rows.numbers = 3\ngolden = ["csv"]\n'
     (report / "tests" / "count.toml").write_text(test)
-    said = await run(server_dsn, tmp_path, "--update")
-    assert said.status == 0, said.out
+    brought = embedded.available() is None
+    said = await reportd("test", "--update", home=tmp_path) if brought else await run(server_dsn, tmp_path, "--update")
+    assert said.status == 0, said.out + said.err
     assert (report / "tests" / "count.golden" / "three" / "numbers.csv").read_text() == "n\n1\n2\n3\n"
 
 
