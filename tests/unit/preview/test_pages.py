@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pikepdf
@@ -14,14 +15,15 @@ from reportd.preview.pages import Size
 
 
 @pytest.fixture
-def pdf(tmp_path: Path) -> Path:
+def pdf(tmp_path: Path) -> Iterator[Path]:
     """Three blank pages, the second lying."""
     path = tmp_path / "made.pdf"
     with pikepdf.new() as document:
         for size in ((595, 842), (842, 595), (595, 842)):
             document.add_blank_page(page_size=size)
         document.save(path)
-    return path
+    yield path
+    pages.forget()
 
 
 async def test_all_pages_are_counted_and_the_first_measured(pdf: Path) -> None:
