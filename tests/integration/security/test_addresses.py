@@ -236,3 +236,34 @@ def test_a_linked_folder_of_languages_is_not_followed(watched: Canary, tmp_path:
     [broken] = reports([folder.parent])
     assert isinstance(broken, Broken)
     assert "leads out of the report's directory" in broken.error.message
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        "<script>alert(1)</script>",
+        "<svg><script>alert(1)</script></svg>",
+        "<svg><foreignObject><p>x</p></foreignObject></svg>",
+        "<svg><animate></animate></svg>",
+        "<svg><set></set></svg>",
+        "<svg><a><text>x</text></a></svg>",
+        "<math><mi>x</mi></math>",
+        "<noscript>x</noscript>",
+        "<template>x</template>",
+        "<iframe></iframe>",
+        "<object></object>",
+        "<textarea></textarea>",
+        "<select></select>",
+        "<form></form>",
+        "<xmp><b></xmp>",
+        "<noembed>x</noembed>",
+        "<plaintext>",
+        "<marquee>x</marquee>",
+        "<custom-element>x</custom-element>",
+        "<base>",
+        "<link>",
+    ],
+)
+def test_an_element_that_is_not_on_the_list_is_refused_without_an_attribute_too(element: str) -> None:
+    with pytest.raises(ReportError, match=r"<[\w-]+> can't stand in a document"):
+        markup.read(f"<html><body>{element}</body></html>", OWN)
