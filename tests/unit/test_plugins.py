@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -53,6 +54,26 @@ def test_a_directory_with_a_toml_or_code_is_a_report_with_its_files_and_no_other
     assert isinstance(found, Report)
     assert (found.name, found.source.path) == ("sales", str(tmp_path / "sales"))
     assert dict(found.source.files) == {"report.toml": "", "a.sql": SQL}
+
+
+def test_pictures_languages_and_pages_are_files_of_a_report_too(tmp_path: Path) -> None:
+    files = {"report.toml": b"", "a.sql": SQL.encode(), "logo.svg": b"<svg/>", "i18n/de.toml": b"", ".old.svg": b"x"}
+    pages = {"template.html": b'{% extends "base.html" %}', "theme.css": b"", "notes.txt": b"", "i18n/notes.txt": b""}
+    for name, content in {**files, **pages}.items():
+        (tmp_path / "sales" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sales" / name).write_bytes(content)
+    before = plugins.stamp([tmp_path])
+    [found] = reports([tmp_path])
+    assert isinstance(found, Report)
+    assert sorted(found.source.files) == ["a.sql", "i18n/de.toml", "report.toml", "template.html", "theme.css"]
+    assert {name: b64decode(content) for name, content in found.source.assets.items()} == {"logo.svg": b"<svg/>"}
+    digest = found.source.sha256
+    (tmp_path / "sales" / "logo.svg").write_bytes(b"<svg />")
+    (tmp_path / "sales" / "i18n" / "de.toml").write_bytes(b'title = "x"')
+    assert len(plugins.stamp([tmp_path]) ^ before) == 4
+    [found] = reports([tmp_path])
+    assert isinstance(found, Report)
+    assert found.source.sha256 != digest
 
 
 def test_the_files_of_a_directory_are_limited_together(tmp_path: Path) -> None:
