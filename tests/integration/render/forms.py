@@ -171,6 +171,15 @@ TIMES = [
         json="2026-10-31",
         parquet=("date32[day]", date(2026, 10, 31)),
     ),
+    Form(
+        "date_before_1900",
+        "date '1899-12-31'",
+        csv="1899-12-31",
+        shown="31 Dec 1899",
+        xlsx="1899-12-31",
+        json="1899-12-31",
+        parquet=("date32[day]", date(1899, 12, 31)),
+    ),
     text("date_infinite", "date 'infinity'", "infinity", shown="∞"),
     text("date_bc", "date '0044-03-15 BC'", "0044-03-15 BC"),
     text("date_far", "date '12026-01-02'", "12026-01-02"),
@@ -194,6 +203,7 @@ TIMES = [
         json="2026-10-31T12:34:56.789",
         parquet=("timestamp[us]", datetime(2026, 10, 31, 12, 34, 56, 789_000)),
     ),
+    text("timestamp_far", "timestamp '12026-01-02 03:04:05'", "12026-01-02 03:04:05"),
     text("timestamp_infinite", "timestamp 'infinity'", "infinity", shown="∞"),
     Form(
         "timestamptz",
