@@ -59,8 +59,8 @@ select json_build_object(
   'numbers', (select json_build_array(last_value, is_called) from numbers),
   'jobs', (select json_agg(json_build_array(id, status, tenant)) from reportd.jobs),
   'large objects', (select count(*) from pg_largeobject_metadata),
-  'roles', (select json_agg(rolname order by 1) from pg_roles),
-  'settings', (select json_agg(s order by s) from pg_db_role_setting as s),
+  'rights', (select json_agg(r) from pg_roles as r where rolname = $1),
+  'memberships', (select count(*) from pg_auth_members m join pg_roles r on r.oid = m.member where r.rolname = $1),
   'extensions', (select json_agg(extname order by 1) from pg_extension)
 )::text
 """
@@ -87,7 +87,7 @@ class Ground:
 
     async def state(self, admin: Connection) -> str:
         """What is in the database, as text to compare."""
-        found: str = await admin.fetchval(_STATE)
+        found: str = await admin.fetchval(_STATE, self.report_role)
         return found
 
     async def session(self, pool: Pool) -> dict[str, Any]:
@@ -99,9 +99,9 @@ class Ground:
             return dict(row)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ground(databases: Databases) -> Iterator[Ground]:
-    """The database, furnished once for all tests of a module: none of them may change it."""
+    """The database, furnished once for all tests: none of them may change it."""
     prefix = f"probe_{secrets.token_hex(4)}"
     roles = {role: f"{prefix}_{role}" for role in ("owner", "worker", "report", "producer", "reader")}
     password = secrets.token_hex(8)
