@@ -1,4 +1,4 @@
-"""One run of ours for `bench csv`, in a process that holds no more than a daemon does: DSN, directory, query.
+"""One run of ours for `bench csv`, in a process that holds no more than a daemon does: DSN, directory, query, format.
 
 The last line printed is its figures: wall and CPU seconds to the finished file, peak memory in MiB. As in a daemon, the
 pool is open and has served before.
@@ -17,22 +17,25 @@ from bench.machine import peak_mb
 from reportd.db.pool import Pool, create_pool
 from reportd.fetch import FetchLimits, fetch
 from reportd.render.csv import CSV
-from reportd.render.task import RenderSettings
+from reportd.render.csvexcel import ExcelCSV
+from reportd.render.task import Renderer, RenderSettings
 from reportd.report.definition import ReportSource
 from reportd.report.document import Column, Document, Format, Provenance, Rows, Table
 from reportd.report.params import resolve
 from reportd.report.sqlfile import parse
 from reportd.spool import Dataset
 
+LEAVES: dict[str, Renderer] = {leaf.format: leaf for leaf in (CSV(), ExcelCSV())}
 
-async def run(dsn: str, directory: Path, query: str) -> dict[str, float]:
-    """Fetch `query` and write `sales.csv` into `directory`."""
+
+async def run(dsn: str, directory: Path, query: str, format: str) -> dict[str, float]:
+    """Fetch `query` and write its file in `format` into `directory`."""
     pool = await create_pool(dsn, min_size=1, max_size=1, application_name="bench")
     try:
         await _fetch(pool, "select 1 as n", directory / "warm-up")
         started, cpu = time.perf_counter(), time.process_time()
         dataset = await _fetch(pool, query, directory / "spool")
-        await asyncio.to_thread(CSV().render, _document(dataset), out=directory, settings=RenderSettings())
+        await asyncio.to_thread(LEAVES[format].render, _document(dataset), out=directory, settings=RenderSettings())
         return {"wall_s": time.perf_counter() - started, "cpu_s": time.process_time() - cpu, "peak_mb": peak_mb()}
     finally:
         await pool.close()
@@ -57,4 +60,4 @@ def _document(dataset: Dataset) -> Document:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(run(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))))
+    print(json.dumps(asyncio.run(run(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]))))
