@@ -52,21 +52,26 @@ class Parts:
     channels: Collection[str] = ()
 
 
-async def produce(job: Job, report: Report, parts: Parts, progress: Progress) -> Completed:
-    """Make every file that `job` asks for. Errors are ReportdErrors of the stage that failed."""
+async def produce(
+    job: Job, report: Report, parts: Parts, progress: Progress, *, dataset: Dataset | None = None
+) -> Completed:
+    """Make every file that `job` asks for, of the rows in `dataset` where it has been given them, else of its own.
+
+    Errors are ReportdErrors of the stage that failed.
+    """
     progress.enter(Step.FETCHING)
-    asked = await settled(job, report, parts)
+    asked = job if dataset is not None else await settled(job, report, parts)
     with discreet(report.params, asked.params_resolved or {}):
-        completed = await _produce(asked, report, parts, progress)
+        completed = await _produce(asked, report, parts, progress, dataset)
     return replace(completed, result={**(completed.result or {}), **_found(job, asked, report)})
 
 
-async def _produce(job: Job, report: Report, parts: Parts, progress: Progress) -> Completed:
+async def _produce(job: Job, report: Report, parts: Parts, progress: Progress, given: Dataset | None) -> Completed:
     async with _scratch(job, parts) as scratch:
         if report.code is not None and report.code.fetch:
             dataset, rendered = await _inquired(job, report, parts, progress, scratch)
         else:
-            dataset = await _fetch(job, report, parts)
+            dataset = given or await _fetch(job, report, parts)
             await failpoints.reach("fetched")
             progress.enter(Step.BUILDING)
             rendered = await parts.render.run(_task(job, report, parts, dataset, scratch), on_progress=progress.enter)

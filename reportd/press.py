@@ -15,6 +15,7 @@ from reportd.config import Config
 from reportd.db.pool import create_pool
 from reportd.errors import JobTimeout, UnknownKind
 from reportd.job import Completed, Job
+from reportd.kinds import split
 from reportd.pipeline import Parts
 from reportd.plugins import Broken, LoadedReport
 from reportd.progress import Progress
@@ -46,12 +47,20 @@ class Press:
         job = self._job(report, given, formats, number)
         try:
             async with asyncio.timeout(job.timeout_s):
-                return await pipeline.produce(job, replace(report, deliver=None), self.parts, progress or Progress())
+                return await self._make(job, replace(report, deliver=None), progress or Progress())
         except TimeoutError:
             raise JobTimeout(f"it passed its limit of {job.timeout_s:g} s", limit_s=job.timeout_s) from None
         finally:
             # Shielded: one that was broken off leaves nothing behind either.
             await asyncio.shield(asyncio.to_thread(pipeline.clear, job, self.parts))
+
+    async def _make(self, job: Job, report: Report, progress: Progress) -> Completed:
+        if not (report.burst and report.burst.split):
+            return await pipeline.produce(job, report, self.parts, progress)
+        # No document has all rows: the first stands for the others.
+        settled = await pipeline.settled(job, report, self.parts)
+        dataset = await split.sample(settled, report, self.parts)
+        return await pipeline.produce(settled, report, self.parts, progress, dataset=dataset)
 
     def _job(self, report: Report, given: Mapping[str, Any], formats: Sequence[str], number: int) -> Job:
         now = datetime.now(UTC)

@@ -96,8 +96,10 @@ def load(dataset: Dataset) -> Pieces:
     return found
 
 
-def copy(dataset: Dataset, pieces: Pieces, key: Key, *, names: Sequence[str], without: Sequence[str], to: Path) -> None:
-    """Make `to` a dataset of the rows that `key` has in the blocks `names`, less the columns `without`.
+def copy(
+    dataset: Dataset, pieces: Pieces, key: Key | None, *, names: Sequence[str], without: Sequence[str], to: Path
+) -> Dataset:
+    """Make `to` a dataset of the rows that `key` has in the blocks `names`, less the columns `without`; None: of none.
 
     `to` comes to be whole or not at all, and replaces what was there. Errors: Damaged; OSError.
     """
@@ -105,12 +107,14 @@ def copy(dataset: Dataset, pieces: Pieces, key: Key, *, names: Sequence[str], wi
     work.mkdir(parents=True, mode=0o700)
     try:
         blocks = {
-            name: _copied(dataset, dataset.blocks[name], pieces.blocks[name].get(key), without, work) for name in names
+            name: _copied(dataset, dataset.blocks[name], pieces.blocks[name].get(key) if key else None, without, work)
+            for name in names
         }
         made = replace(dataset, directory=work, blocks=blocks)
         (work / spool.MANIFEST).write_text(made.manifest(), encoding="utf-8")
         shutil.rmtree(to, ignore_errors=True)
         work.rename(to)
+        return replace(made, directory=to)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

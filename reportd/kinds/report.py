@@ -52,7 +52,8 @@ class ReportKind:
             job = await settled(job, self._report, self._parts, without=provided)
             return await burst.divide(job, self._report, self._parts, progress)
         if self._report.burst and self._report.burst.split and (key := split.key_of(job)):
-            await split.take(job, key, self._report, self._parts, progress)
+            dataset = await split.take(job, key, self._report, self._parts, progress)
+            return await produce(job, self._report, self._parts, progress, dataset=dataset)
         return await produce(job, self._report, self._parts, progress)
 
     async def discard(self, artifacts: tuple[Artifact, ...]) -> None:

@@ -63,27 +63,36 @@ async def divide(job: Job, report: Report, parts: Parts, progress: Progress) -> 
     return await asyncio.to_thread(_documents, job, report, dataset, found)
 
 
-async def take(job: Job, key: Key, report: Report, parts: Parts, progress: Progress) -> None:
-    """Make the spool of the child `job`, of the rows of `key` alone; nothing to do where an earlier attempt has.
+async def take(job: Job, key: Key, report: Report, parts: Parts, progress: Progress) -> Dataset:
+    """The spool of the child `job`, of the rows of `key` alone: what an earlier attempt has left, else a new one.
 
     Errors: those of a fetch; ReportError where the key has no rows any more.
     """
     progress.enter(Step.FETCHING)
     own = parts.spool / str(job.id)
     params, _ = _question(job, report, parts)
-    if await asyncio.to_thread(fetch.reuse, own, report.source.sha256, params) is not None:
-        return
+    kept = await asyncio.to_thread(fetch.reuse, own, report.source.sha256, params)
+    if kept is not None:
+        return kept
     shared = parts.spool / str(job.parent_id)
     async with _alone(shared):
         try:
             dataset, found = await asyncio.to_thread(_found, shared, report, params)
-            await asyncio.to_thread(_copy, dataset, found, key, report, own)
+            return await asyncio.to_thread(_copy, dataset, found, key, report, own)
         except (Damaged, FileNotFoundError) as error:
             log.warning("burst.read_again", job=job.id, parent=job.parent_id, reason=str(error))
             # What lies where a parent would have its spool is swept once that is over.
             place = shared if await _unfinished(job.parent_id, parts) else _scratch(job, parts)
             dataset, found = await _read(job, report, parts, place)
-            await asyncio.to_thread(_copy, dataset, found, key, report, own)
+            return await asyncio.to_thread(_copy, dataset, found, key, report, own)
+
+
+async def sample(job: Job, report: Report, parts: Parts) -> Dataset:
+    """The rows of the first key, to see what the documents will look like. `job` is no row; it is cleared by its id."""
+    dataset, found = await _read(job, report, parts, parts.spool / str(job.id))
+    own = parts.spool / f".{job.id}.a"
+    key = found.keys[0] if found.keys else None
+    return await asyncio.to_thread(_copy, dataset, found, key, report, own)
 
 
 async def _read(job: Job, report: Report, parts: Parts, directory: Path) -> tuple[Dataset, Pieces]:
@@ -118,13 +127,15 @@ def _found(directory: Path, report: Report, params: Params) -> tuple[Dataset, Pi
     return dataset, pieces.load(dataset)
 
 
-def _copy(dataset: Dataset, found: Pieces, key: Key, report: Report, to: Path) -> None:
+def _copy(dataset: Dataset, found: Pieces, key: Key | None, report: Report, to: Path) -> Dataset:
     burst = _burst(report)
-    if key not in found.keys:
+    if key is not None and key not in found.keys:
         message = f"{_said(burst, key)} has no rows any more: they had to be read again, and have changed meanwhile"
         raise fault(report.source.front, message, line=burst.line)
     try:
-        pieces.copy(dataset, found, key, names=[block.name for block in report.blocks], without=burst.split, to=to)
+        return pieces.copy(
+            dataset, found, key, names=[block.name for block in report.blocks], without=burst.split, to=to
+        )
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -17,7 +17,7 @@ REPORT = """\
 -- /// report
 -- title = "Statement"
 -- formats = ["csv"]
--- params.low = { type = "int", default = 0 }
+-- params.low = { type = "int", default_sql = "select min(order_no) - 1 from orders" }
 -- burst = { split = "customer", name = "Statement {customer}", deliver = ["file:{customer}/"] }
 -- ///
 -- @table orders

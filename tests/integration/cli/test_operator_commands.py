@@ -154,6 +154,27 @@ async def test_render_takes_a_path_and_writes_to_stdout(dsn: str, tmp_path: Path
     assert said.out.splitlines() == ["no,amount,label", "1,1.5,row 1"]
 
 
+SPLIT = """\
+-- /// report
+-- burst = { split = "customer" }
+-- ///
+-- @text letter
+select customer, 'Dear ' || customer as text from (values ('0'), ('1')) as c (customer);
+-- @table
+select n % 2 as customer, n as no from generate_series(1, 4) as n order by 1, 2;
+"""
+
+
+@pytest.mark.parametrize(("change", "lines"), [("", ["no", "2", "4"]), (" limit 0", ["no"])])
+async def test_render_shows_the_first_document_of_a_split_burst(
+    dsn: str, tmp_path: Path, change: str, lines: list[str]
+) -> None:
+    written = SPLIT.replace("order by 1, 2", f"order by 1, 2{change}")
+    (tmp_path / "letter.sql").write_text(written)
+    said = await reportd("render", "letter.sql", "-f", "csv", "-o", "-", home=tmp_path, dsn=dsn)
+    assert said.out.splitlines() == lines, said.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [

@@ -45,8 +45,8 @@ def test_every_row_is_in_the_piece_of_its_key_and_in_no_other(
     assert found.keys == [(key,) for key in groups]
     for key, notes in groups.items():
         own = directory / "own"
-        pieces.copy(made, found, (key,), names=["orders"], without=["customer"], to=own)
-        piece = spool.load(own)
+        piece = pieces.copy(made, found, (key,), names=["orders"], without=["customer"], to=own)
+        assert piece == spool.load(own)
         assert list(read(piece.path("orders"))) == [[note] for note in notes]
         block = piece.blocks["orders"]
         assert (block.rows, [column.name for column in block.columns]) == (len(notes), ["note"])
@@ -61,6 +61,8 @@ def test_a_key_without_rows_in_a_block_has_an_empty_piece_there(tmp_path: Path) 
     )
     assert spool.load(tmp_path / "a").blocks["returns"].rows == 0
     assert list(read(tmp_path / "a" / "orders.csv")) == [["a", "x"]]
+    nobody = pieces.copy(made, pieces.load(made), None, names=["orders"], without=[], to=tmp_path / "nobody")
+    assert nobody.blocks["orders"].rows == 0
 
 
 @pytest.mark.parametrize(
