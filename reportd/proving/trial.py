@@ -19,7 +19,8 @@ from reportd.db.client import client
 from reportd.db.pool import Pool, create_pool
 from reportd.errors import ReportdError
 from reportd.job import Artifact, Job
-from reportd.pipeline import Parts, clear, produce
+from reportd.kinds import split
+from reportd.pipeline import Parts, clear, produce, settled
 from reportd.progress import Progress
 from reportd.proving import expect, golden
 from reportd.proving.cases import Case, Fixture, GivenBlock
@@ -152,7 +153,13 @@ class Bench:
             metadata={"reportd": {"locale": case.locale}} if case.locale else {},
         )
         try:
-            return (await produce(job, _as_tested(report, case), parts, Progress())).artifacts
+            tested = _as_tested(report, case)
+            if not (tested.burst and tested.burst.split):
+                return (await produce(job, tested, parts, Progress())).artifacts
+            # No document has all rows: the first stands for the others.
+            job = await settled(job, tested, parts)
+            sample = await split.sample(job, tested, parts)
+            return (await produce(job, tested, parts, Progress(), dataset=sample)).artifacts
         finally:
             # The next case must not find this one's rows.
             clear(job, parts)

@@ -197,6 +197,25 @@ async def test_the_test_in_the_readme_passes_on_the_report_in_the_readme(server_
     assert said.status == 0, said.out
 
 
+async def test_of_a_burst_that_splits_the_first_document_is_tested(server_dsn: str, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "letters.sql").write_text(
+        """-- /// report
+-- burst = { split = ["customer"] }
+-- ///
+-- @text greeting
+select customer, 'Dear ' || customer as paragraph from customers order by customer;
+"""
+    )
+    test = 'now = 2026-10-05T09:00:00Z\n[test.first]\nfixture.sql = "create table customers (customer text)"\n'
+    test += 'fixture.rows.customers = [{ customer = "Ben" }, { customer = "Ada" }]\n'
+    test += 'expect = { rows = { greeting = 1 }, cells.greeting = [{ row = 1, paragraph = "Dear Ada" }] }\n'
+    (folder / "letters.test.toml").write_text(test)
+    said = await run(server_dsn, tmp_path)
+    assert said.status == 0, said.out
+
+
 async def test_a_directory_has_its_tests_in_a_folder_and_the_embedded_server_does(
     server_dsn: str, tmp_path: Path
 ) -> None:
