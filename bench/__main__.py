@@ -19,6 +19,7 @@ NAMES = (
     "queue",
     "recovery",
     "report",
+    "shapes",
     "soak",
     "xlsx",
 )

@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from bench.site import Site, Worker
+from bench.site import Site, Worker, send
 
 LEASE_S = 2.0
 CRASHES_MAX = 3
@@ -49,9 +49,9 @@ async def overtaken(site: Site) -> None:
     second = await _worker(site, host="two", armed={"begun": "stop"})
     site.trap("begun", "stop").touch()
     await site.until(lambda: _taken(site, "begun", "stop"), limit_s=PATIENCE_S)
-    first.send_signal(signal.SIGCONT)
+    send(first, signal.SIGCONT)
     await asyncio.sleep(0.5)
-    second.send_signal(signal.SIGCONT)
+    send(second, signal.SIGCONT)
 
 
 async def overtaken_brief(site: Site) -> None:
@@ -60,10 +60,10 @@ async def overtaken_brief(site: Site) -> None:
     for _ in range(5):
         await _order(site, "noop", sleep_s=1.5)
     await site.until(lambda: site.ask("select min(attempt) = 1 from reportd.jobs"), limit_s=PATIENCE_S)
-    first.send_signal(signal.SIGSTOP)
+    send(first, signal.SIGSTOP)
     await _worker(site, host="two")
     await site.until(lambda: site.ask("select min(attempt) = 2 from reportd.jobs"), limit_s=PATIENCE_S)
-    first.send_signal(signal.SIGCONT)
+    send(first, signal.SIGCONT)
 
 
 async def outrun(site: Site) -> None:
@@ -73,7 +73,7 @@ async def outrun(site: Site) -> None:
     await _worker(site, host="two")
     done = "select outcome = 'completed' from reportd.jobs where id = $1"
     await site.until(lambda: site.ask(done, job), limit_s=PATIENCE_S)
-    first.send_signal(signal.SIGCONT)
+    send(first, signal.SIGCONT)
     anew = "select count(*) = 2 from chaos.workers where pid = $1"
     await site.until(lambda: site.ask(anew, first.pid), limit_s=PATIENCE_S)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +30,7 @@ Worker = asyncio.subprocess.Process
 AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a query of the harness's own may meet while a fault is on."""
 
+_FAULT = re.compile(r"^[ |+]*[\w.]+(?:Error|Group|Unavailable|Refused|Exception)\b|/reportd/\w")
 _KIND = """insert into reportd.kinds (name, type, title, content_hash, params_schema, brief)
   values ($1, 'task', $1, 'bench', $2, $3) on conflict do nothing"""
 _LEFT = """select (select count(*) from reportd.jobs where outcome is null) + (select count(*) from reportd.claims)
@@ -55,6 +59,8 @@ class Site:
     proxy: Proxy
     mutant: str | None = None
     workers: list[Worker] = field(default_factory=list)
+    _logs: dict[int, Path] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
 
     async def worker(
         self, options: Mapping[str, Any], *, armed: Mapping[str, str] | None = None, direct: bool = False
@@ -71,7 +77,8 @@ class Site:
         )
         traps = {place: self.home / "once" / f"{place}-{action}" for place, action in (armed or {}).items()}
         spec = ";".join(f"{place}={armed[place]}:{traps[place]}" for place in traps) if armed else ""
-        with (self.home / "log").open("ab") as log:
+        path = self.home / "logs" / f"{next(self._numbers)}.log"
+        with path.open("wb") as log:
             started = await asyncio.create_subprocess_exec(
                 *told.command(),
                 cwd=ROOT,
@@ -80,7 +87,13 @@ class Site:
                 stderr=log,
             )
         self.workers.append(started)
+        self._logs[started.pid] = path
         return started
+
+    def last_words(self, worker: Worker) -> list[str]:
+        """Of what it said: its faults by name, and where in our own code they came from."""
+        lines = self._logs[worker.pid].read_text(errors="replace").splitlines()
+        return [line for line in lines if _FAULT.search(line)][:40]
 
     def trap(self, place: str, action: str) -> Path:
         """The file that makes an armed `action` at `place` happen, once; it is gone when it has."""
@@ -132,15 +145,22 @@ class Site:
     async def close(self) -> None:
         """Kill every worker."""
         for each in self.workers:
-            with suppress(ProcessLookupError):
-                each.send_signal(signal.SIGKILL)
+            send(each, signal.SIGKILL)
             await each.wait()
+
+
+def send(worker: Worker, number: signal.Signals) -> None:
+    """Send a signal, also to one that has just ended."""
+    # Not by the object: it would look for the exit status first, and take it from under the loop's watcher.
+    if worker.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(worker.pid, number)
 
 
 @asynccontextmanager
 async def site(server: EmbeddedPostgres, dsn: str, home: Path, *, mutant: str | None = None) -> AsyncIterator[Site]:
     """The prepared database at `dsn` of `server`, with `home` for files; the workers go with the block."""
-    for part in ("store", "delivered", "once"):
+    for part in ("store", "delivered", "once", "logs"):
         (home / part).mkdir(parents=True)
     async with Proxy(_socket(dsn)) as proxy:
         made = Site(server, dsn, home, proxy, mutant)

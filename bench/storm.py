@@ -19,7 +19,7 @@ import asyncpg
 
 from bench import invariants
 from bench.footprint import Footprint
-from bench.site import AWAY, Site, Worker, prepare, site
+from bench.site import AWAY, Site, Worker, prepare, send, site
 from reportd.artifacts import DirectoryStore
 from reportd.db import artifacts
 from reportd.db.embedded import EmbeddedPostgres
@@ -43,6 +43,7 @@ _LATE = "update reportd.schedules set planned_at = starts_at, next_run_at = star
 _PAUSE = """update reportd.schedules set is_paused = true
   where not is_paused and next_run_at > clock_timestamp() and waiting_slot is null"""
 _UNPAUSED = "select count(*) from reportd.schedules where not is_paused"
+_ENDED = "select count(*) from reportd.jobs where outcome is not null"
 _PLAN_EVERY_S = 4.0
 
 
@@ -115,13 +116,15 @@ class _Storm:
         self._stopped: dict[int, float] = {}
         self._ordered: dict[int, str | None] = {}
         self._footprint = Footprint()
+        self._fallen: list[list[Any]] = []
         self._looked_at = 0.0
         self._result = Result()
+        self._drains = False
         self._begun = time.monotonic()
 
     async def run(self) -> Result:
         # One is never killed, so that what grows with the work shows.
-        witness = await self._spawn()
+        self._witness = await self._spawn()
         await self._site.until(lambda: self._site.ask("select count(*) = 1 from chaos.workers"), limit_s=60)
         for _ in range(WORKERS):
             self._mortal.append(await self._spawn())
@@ -129,8 +132,10 @@ class _Storm:
         await self._liveness()
         self._result.violations |= self._footprint.violations()
         self._result.footprint = self._footprint.summary()
-        if witness.returncode is not None:
-            self._result.violations["I9 a worker that nobody killed has ended"] = [witness.returncode]
+        if self._witness.returncode is not None:
+            self._fallen.append([self._witness.returncode, *self._site.last_words(self._witness)])
+        if self._fallen:
+            self._result.violations["I9 a worker that nobody killed has ended"] = self._fallen[:3]
         self._result.slots = await self._site.ask("select count(*) from reportd.occurrences")
         await self._site.close()
         if not self._result.violations:
@@ -161,17 +166,19 @@ class _Storm:
     async def _liveness(self) -> None:
         """No more faults: everything must end. It may take long, but not stand still."""
         self._site.proxy.lose_answers(0)
-        left, end = None, time.monotonic() + self._plan.stall_limit_s
+        self._drains = True
+        ended, end = 0, time.monotonic() + self._plan.stall_limit_s
         while time.monotonic() < end:
             await self._tend(0.2)
             with suppress(*AWAY):
                 # Plans would go on for ever, and their jobs with them.
                 await self._site.ask(_PAUSE)
-                now_left = await self._site.left() + await self._site.ask(_UNPAUSED)
-                if now_left == 0 and not self._stopped:
+                left = await self._site.left() + await self._site.ask(_UNPAUSED)
+                if left == 0 and not self._stopped:
                     break
-                if left is None or now_left < left:
-                    left, end = now_left, time.monotonic() + self._plan.stall_limit_s
+                # Not by what is left: a file that is made leaves its delivery in its place.
+                if (now_ended := await self._site.ask(_ENDED)) > ended:
+                    ended, end = now_ended, time.monotonic() + self._plan.stall_limit_s
         connection = await asyncpg.connect(self._site.dsn)
         try:
             self._result.violations = await invariants.violations(
@@ -231,17 +238,15 @@ class _Storm:
         match fault:
             case "kill" | "kills":
                 for victim in self._random.sample(up, min(len(up), 1 if fault == "kill" else 2)):
-                    with suppress(ProcessLookupError):
-                        victim.kill()
+                    send(victim, signal.SIGKILL)
             case "place":
                 self._site.trap(self._random.choice(_PLACES), "kill").touch()
             case "enospc":
                 self._site.trap("storing", "enospc").touch()
             case "stop":
                 victim = self._random.choice(up)
-                with suppress(ProcessLookupError):
-                    victim.send_signal(signal.SIGSTOP)
-                    self._stopped[victim.pid] = time.monotonic() + LEASE_S * self._random.uniform(1.2, 2.5)
+                send(victim, signal.SIGSTOP)
+                self._stopped[victim.pid] = time.monotonic() + LEASE_S * self._random.uniform(1.2, 2.5)
                 # Half of them at least are there to see that the others are gone.
                 while len(self._stopped) > WORKERS // 2:
                     await self._tend(0.1)
@@ -271,11 +276,9 @@ class _Storm:
             for worker in self._mortal:
                 if worker.pid in self._stopped and self._stopped[worker.pid] < now:
                     del self._stopped[worker.pid]
-                    with suppress(ProcessLookupError):
-                        worker.send_signal(signal.SIGCONT)
+                    send(worker, signal.SIGCONT)
             for worker in [worker for worker in self._mortal if worker.returncode is not None]:
-                ended = "killed" if worker.returncode == -signal.SIGKILL else f"exit {worker.returncode}"
-                self._result.done[ended] += 1
+                await self._count(worker)
                 self._mortal.remove(worker)
                 self._site.workers.remove(worker)
                 self._stopped.pop(worker.pid, None)
@@ -285,21 +288,32 @@ class _Storm:
                 return
             await asyncio.sleep(0.02)
 
+    async def _count(self, worker: Worker) -> None:
+        """Say how it ended. Before it is on the list it may give up by itself; afterwards only a kill may end it."""
+        if worker.returncode == -signal.SIGKILL:
+            self._result.done["killed"] += 1
+            return
+        self._result.done[f"exit {worker.returncode}"] += 1
+        with suppress(*AWAY):
+            if await self._site.ask("select exists (select from chaos.workers where pid = $1)", worker.pid):
+                self._fallen.append([worker.returncode, *self._site.last_words(worker)])
+
     def _tell(self) -> None:
         now = time.monotonic()
         self._result.jobs, self._result.seconds = len(self._ordered), now - self._begun
-        if now - self._looked_at > 1:
+        if now - self._looked_at > 1 and not self._drains:
             self._looked_at = now
             self._footprint.look([worker.pid for worker in self._site.workers])
         self._told(self._result)
 
     async def _spawn(self) -> Worker:
-        mortal = bool(self._site.workers)
+        mortal = bool(self._site.workers)  # all but the first, the witness
         armed = dict.fromkeys(_PLACES, "kill") | {"storing": "enospc"}
         options = {
             "lease_s": LEASE_S,
             "stuck_s": 1.5,
             "poll_interval_s": 0.5,
+            "concurrency": 8,
             "brief_concurrency": 20,
             # Every other worker pretends a host of its own: only its lease can tell the others that it is gone.
             "host": f"host-{self._random.randrange(10**9)}" if mortal and self._random.random() < 0.5 else None,
