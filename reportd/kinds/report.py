@@ -47,13 +47,13 @@ class ReportKind:
 
     async def run(self, job: Job, progress: Progress) -> Completed | Divided:
         """Fetch, build, render, store; or find out which documents there are to make."""
+        if key := split.key_of(job):
+            dataset = await split.take(job, key, self._report, self._parts, progress)
+            return await produce(job, self._report, self._parts, progress, dataset=dataset)
         if burst.divides(job, self._report):
             provided = self._report.burst.params if self._report.burst else ()
             job = await settled(job, self._report, self._parts, without=provided)
             return await burst.divide(job, self._report, self._parts, progress)
-        if self._report.burst and self._report.burst.split and (key := split.key_of(job)):
-            dataset = await split.take(job, key, self._report, self._parts, progress)
-            return await produce(job, self._report, self._parts, progress, dataset=dataset)
         return await produce(job, self._report, self._parts, progress)
 
     async def discard(self, artifacts: tuple[Artifact, ...]) -> None:

@@ -66,8 +66,12 @@ async def divide(job: Job, report: Report, parts: Parts, progress: Progress) -> 
 async def take(job: Job, key: Key, report: Report, parts: Parts, progress: Progress) -> Dataset:
     """The spool of the child `job`, of the rows of `key` alone: what an earlier attempt has left, else a new one.
 
-    Errors: those of a fetch; ReportError where the key has no rows any more.
+    Errors: those of a fetch; ReportError where the key has no rows any more, or the report does not split any more.
     """
+    if report.burst is None or len(report.burst.split) != len(key):
+        # Never all rows for one of them: the report has been edited since the split.
+        message = "this document is one of a split burst, and the report does not split so any more: order it again"
+        raise fault(report.source.front, message, line=report.burst.line if report.burst else None)
     progress.enter(Step.FETCHING)
     own = parts.spool / str(job.id)
     params, _ = _question(job, report, parts)

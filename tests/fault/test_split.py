@@ -93,7 +93,8 @@ async def test_a_burst_survives_the_death_of_its_daemon(
     kept = [folder for folder, found in made.items() if found == tuple(map(float, before[names[folder]]))]
     renewed = [folder for folder, found in made.items() if found == tuple(map(float, after[names[folder]]))]
     assert len(kept) + len(renewed) == 12
-    assert len(kept) == (12 - left if lost else 12)
+    # The one that was being made when its daemon died may have had its rows already.
+    assert len(kept) in ((12 - left, 13 - left) if lost else (12,))
 
 
 async def test_a_cancelled_parent_takes_its_children_and_its_spool_along(
@@ -124,3 +125,13 @@ async def test_a_cancelled_parent_takes_its_children_and_its_spool_along(
         await connection.execute("select reportd.retry($1)", child)
         await until(ended, running, limit_s=30)
         assert await connection.fetchval("select status from reportd.jobs where id = $1", child) == "completed"
+    # Nobody gets everybody's rows because the report was edited meanwhile.
+    (reports / "statement.sql").write_text(REPORT.replace("burst = {", "# burst = {"))
+    async with daemon(dsn, state, reports) as edited:
+        other = await connection.fetchval(f"select id {children(parent)} and outcome = 'cancelled' limit 1")
+        await connection.execute("select reportd.retry($1)", other)
+        await until(ended, edited, limit_s=30)
+    row = await connection.fetchrow("select status, error->>'message' as said from reportd.jobs where id = $1", other)
+    assert row is not None
+    assert row["status"] == "failed"
+    assert "does not split so any more: order it again" in row["said"]
