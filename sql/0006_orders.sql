@@ -264,16 +264,15 @@ begin
 end $$;
 comment on function reportd.check_dependencies(bigint, bigint[]) is 'What is wrong with a list of jobs to wait for, or NULL.';
 
--- SECURITY DEFINER, since a producer need not be able to read workers.
 create function reportd.wake() returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
   -- NOTIFY holds a lock of the whole server while its transaction commits: with many producers their commits would queue
   -- up for it. So none is sent while all daemons look by themselves; ALTER DATABASE … SET reportd.notify = off leaves the
   -- work to polling altogether. Nothing but the wait depends on it.
-  if current_setting('reportd.notify', true) is distinct from 'off'
-     and coalesce((select bool_or(waiting) from reportd.workers), true) then
-    perform pg_notify('reportd_jobs', '');
+  if pg_catalog.current_setting('reportd.notify', true) is distinct from 'off'
+     and coalesce((select pg_catalog.bool_or(waiting) from reportd.workers), true) then
+    perform pg_catalog.pg_notify('reportd_jobs', '');
   end if;
 end $$;
 comment on function reportd.wake() is 'Tells the daemons that wait that there is something to do, unless reportd.notify is off.';
@@ -467,8 +466,9 @@ comment on function reportd.jobs_before_insert() is 'Checks an ordered job, refu
 create trigger before_insert before insert on reportd.jobs for each row execute function reportd.jobs_before_insert();
 comment on trigger before_insert on reportd.jobs is 'Checks an ordered job, refuses a wrong one, and fills in what the kind says.';
 
+-- SECURITY DEFINER, since a producer need not be able to read workers.
 create function reportd.wake_after_write() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform reportd.wake();
   return null;
