@@ -90,7 +90,7 @@ class Database(Table):
     )
     pool_max: Count = Field(default=8, description="Most connections to the queue's database.")
     statement_cache_size: Annotated[int, Field(ge=0, le=100_000)] = Field(
-        default=200, description="Prepared statements kept per connection; behind pgbouncer none are, whatever this says."
+        default=200, description="Prepared statements kept per connection; behind pgbouncer none are, whatever it says."
     )
     application_name: str = Field(default="reportd", description="What pg_stat_activity shows.")
 
