@@ -1,6 +1,6 @@
 """Pictures of the gallery's pages for the README: `python3 dev.py gallery` makes the reports and calls this.
 
-Needs pdftoppm (`apt-get install poppler-utils`). Small on purpose: 96 colours, each some 40 kB.
+Needs pdftoppm (`apt-get install poppler-utils`). Small on purpose: 128 colours, each some 40 kB.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _draw(path: Path, page: int, target: Path) -> None:
         subprocess.run(["pdftoppm", "-png", *only, str(path), str(out)], check=True)
         image = Image.open(out.with_suffix(".png")).convert("RGB")
     framed = ImageOps.expand(image, border=1, fill="#d5dae0")
-    framed.quantize(colors=96, dither=Image.Dither.NONE).save(target, optimize=True)
+    framed.quantize(colors=128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 if __name__ == "__main__":

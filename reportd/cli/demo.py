@@ -197,7 +197,7 @@ def _show(ended: Sequence[Ended], *, into: Path | None) -> None:
 async def _fetch_delivered(connection: Connection, delivered: Path, *, into: Path) -> None:
     """Put what the reports themselves have delivered beside the other files."""
     sent = await jobs.list_(connection, kind="deliver", limit=1000)
-    await follow.to_the_end(connection, [row["id"] for row in sent])
+    await follow.to_the_end(connection, [row["id"] for row in sent if row["status"] not in follow.FINAL])
     if sent:
         await asyncio.to_thread(shutil.copytree, delivered, into, dirs_exist_ok=True)
         click.echo(f"{len(sent)} deliveries, each a job of its own, lie in {into} too")
