@@ -29,6 +29,14 @@ OUTAGE: tuple[type[BaseException], ...] = (
     TimeoutError,
 )
 
+# What the server breaks off that will do at another time: it met another transaction, or found no room.
+_PASSING: tuple[type[asyncpg.PostgresError], ...] = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.QueryCanceledError,
+)
+
 
 @asynccontextmanager
 async def session(pool: Pool, *, limit_s: float = 30.0) -> AsyncIterator[Connection]:
@@ -54,5 +62,7 @@ async def session(pool: Pool, *, limit_s: float = 30.0) -> AsyncIterator[Connect
                 await asyncio.shield(pool.release(connection, timeout=5.0))
     except OUTAGE as error:
         raise DatabaseUnavailable(f"the database can't be reached: {str(error) or type(error).__name__}") from error
+    except _PASSING as error:
+        raise DatabaseUnavailable(f"the database broke off: {error}", sqlstate=error.sqlstate) from error
     except asyncpg.PostgresError as error:
         raise Refused(f"the database refused: {error}", sqlstate=error.sqlstate, hint=error.hint) from error
