@@ -11,6 +11,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +24,7 @@ CRASHES_MAX = 3
 PATIENCE_S = 20.0
 _LONG_LEASE_S = 5.0
 _ORDER = "insert into reportd.jobs (kind, params) values ($1, $2) returning id"
+_RELEASE = b"'released'"
 _CLAIM = b"with me as materialized"
 
 
@@ -151,6 +153,17 @@ async def commit_unanswered(site: Site) -> None:
     await asyncio.sleep(2)  # it asks again within a second
 
 
+async def release_unanswered(site: Site) -> None:
+    """A job goes back, and the answer is lost on the way: its worker has the next try before it knows."""
+    await _worker(site, host="one", armed={"storing": "enospc"})
+    for _ in range(3):
+        before = site.proxy.lost
+        site.proxy.lose_answers(1, to=_RELEASE)
+        await _sprung(site, "storing", "enospc", kind="filed")
+        await site.until(partial(_lost, site, before), limit_s=PATIENCE_S)
+        await asyncio.sleep(2)  # it asks again within a second
+
+
 async def outage(site: Site) -> None:
     """The server is away for longer than a lease; one worker finds back to it later than the other."""
     await _worker(site, host="one", lease_s=_LONG_LEASE_S)
@@ -211,5 +224,5 @@ async def _taken(site: Site, place: str, action: str) -> bool:
     return not site.trap(place, action).exists()
 
 
-async def _lost(site: Site) -> bool:
-    return site.proxy.lost > 0
+async def _lost(site: Site, before: int = 0) -> bool:
+    return site.proxy.lost > before

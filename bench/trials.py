@@ -55,6 +55,12 @@ async def trials(names: Iterable[str]) -> AsyncIterator[Trial]:
             yield await ground.trial(scenario, mutant=name)
 
 
+async def whole(scenario: Scenario) -> Trial:
+    """One scenario with every guard in place."""
+    async with _ground() as ground:
+        return await ground.trial(scenario, mutant=None)
+
+
 @asynccontextmanager
 async def _ground() -> AsyncIterator[_Ground]:
     """A server with a prepared database to copy."""
@@ -89,6 +95,8 @@ class _Ground:
             await scenario(place)
             await _ended(place)
             found = await _violations(place)
+            if fallen := [place.last_words(each) for each in place.workers if each.returncode not in (None, -9)]:
+                found["I9 a worker that nobody killed has ended"] = fallen
         await _execute(self._dsn, f"drop database {database} with (force)")
         return Trial(scenario.__name__, mutant, found, time.monotonic() - begun)
 

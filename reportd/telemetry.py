@@ -43,6 +43,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "job.rescued": "a job of a worker that died was given back or given up",
         "job.retried": "an attempt failed and the job waits for the next",
         "job.started": "an attempt began",
+        "job.uncleared": "what an ended attempt had left could not be removed now; the maintenance does it later",
         "job.unwritten": "the end of an attempt could not be written yet; it is offered again",
         "jobs.claimed": "this daemon took a batch of brief jobs",
         "jobs.completed": "a batch of brief jobs is done",

@@ -293,11 +293,11 @@ async def settled(conn: Connection, *, id: int, worker: int, attempt: int) -> bo
 
 async def interrupted(
     conn: Connection, *, worker: int, jobs: Sequence[tuple[int, int]]
-) -> list[tuple[int, Literal["cancelled", "fenced"]]]:
+) -> list[tuple[tuple[int, int], Literal["cancelled", "fenced"]]]:
     """Of the worker's running (id, attempt) pairs: those asked to stop, and those that are no longer its own."""
     ids, attempts = [id for id, _ in jobs], [attempt for _, attempt in jobs]
     rows = await QUERIES["interrupted"].rows(conn, worker=worker, ids=ids, attempts=attempts)
-    return [(row["id"], row["reason"]) for row in rows]
+    return [((row["id"], row["attempt"]), row["reason"]) for row in rows]
 
 
 async def unblock(conn: Connection) -> int:

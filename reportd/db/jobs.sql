@@ -307,7 +307,7 @@ select exists (
 
 -- name: interrupted(worker, ids, attempts)
 -- Of the jobs that the worker runs: which were asked to stop, and which are no longer its own.
-select ours.id, case when held.id is null then 'fenced' else 'cancelled' end as reason
+select ours.id, ours.attempt, case when held.id is null then 'fenced' else 'cancelled' end as reason
 from unnest(:ids::bigint[], :attempts::integer[]) as ours (id, attempt)
 left join lateral (
   select id, cancel_requested_at

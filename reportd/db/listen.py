@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
 
 from reportd.db import server
-from reportd.db.pool import connect
+from reportd.db.pool import Pool, connect
 from reportd.db.queries import Connection
-from reportd.db.session import OUTAGE
+from reportd.db.session import OUTAGE, session
 from reportd.errors import DatabaseUnavailable
 
 CHANNEL = "reportd_jobs"
@@ -77,41 +77,37 @@ class Ear:
         return event.is_set()
 
 
+def through(pool: Pool) -> Say:
+    """Say it by a connection of `pool`: the way that an application's own orders take."""
+
+    async def say(channel: str) -> None:
+        async with session(pool, limit_s=_QUERY_S) as conn:
+            await server.notify(conn, channel=channel)
+
+    return say
+
+
 @asynccontextmanager
 async def listen(
     dsn: str,
     heard: Callable[[], None],
     *,
+    say: Say,
     channel: str = CHANNEL,
-    say: Say | None = None,
     answer_s: float = ANSWER_S,
 ) -> AsyncIterator[Ear]:
     """Listen at `dsn` while the block lasts, and call `heard` for each notification on `channel`.
 
-    Without `say` the ear's own word goes by a connection to `dsn` too, made for each; it is waited for `answer_s`
-    seconds. Raises DatabaseUnavailable.
+    The ear says its own word by `say`, and waits `answer_s` seconds for it. Raises DatabaseUnavailable.
     """
     with _unavailable():
         connection = await connect(dsn, application_name="reportd listen", statement_cache_size=0)
         try:
-            ear = Ear(connection, own=f"{channel}_{secrets.token_hex(6)}", say=say or _by(dsn), answer_s=answer_s)
+            ear = Ear(connection, own=f"{channel}_{secrets.token_hex(6)}", say=say, answer_s=answer_s)
             await ear.open(heard, channel=channel)
             yield ear
         finally:
             connection.terminate()
-
-
-def _by(dsn: str) -> Say:
-    async def say(channel: str) -> None:
-        with _unavailable():
-            connection = await connect(dsn, application_name="reportd listen", statement_cache_size=0)
-            try:
-                await server.notify(connection, channel=channel)
-            finally:
-                with suppress(*OUTAGE):
-                    await connection.close(timeout=_QUERY_S)
-
-    return say
 
 
 @contextmanager

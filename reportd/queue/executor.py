@@ -29,6 +29,7 @@ from reportd.errors import (
     UnknownKind,
 )
 from reportd.job import (
+    Artifact,
     Backoff,
     Cancelled,
     Completed,
@@ -90,7 +91,8 @@ class Executor:
         self._kinds = kinds
         self._policy = policy
         self._freed = freed
-        self._attempts: dict[int, Attempt] = {}
+        # By job and number: the next one may begin here while the end of the last is written, and not yet known to be.
+        self._attempts: dict[tuple[int, int], Attempt] = {}
         self._taken: Counter[Share] = Counter()
         self._runners = Runners(self._run_brief)
         self._idle = asyncio.Event()
@@ -110,7 +112,7 @@ class Executor:
         """Run `job` in a task of `group`; a brief one in a task that it may share with others."""
         kind = self._kinds.get(job.kind)
         attempt = Attempt(job, kind, "long" if kind is None else share_of(kind))
-        self._attempts[job.id] = attempt
+        self._attempts[job.id, job.attempt] = attempt
         self._taken[attempt.share] += 1
         self._idle.clear()
         if kind is not None and kind.brief:
@@ -119,10 +121,9 @@ class Executor:
         else:
             attempt.task = group.create_task(self._run(attempt), name=f"job-{job.id}")
 
-    def interrupt(self, job_id: int, reason: Reason) -> None:
-        """End an attempt early; its outcome follows from `reason`. Too late once the outcome is being written."""
-        attempt = self._attempts.get(job_id)
-        if attempt and attempt.reason is None and not attempt.finishing:
+    def interrupt(self, attempt: Attempt, reason: Reason) -> None:
+        """End `attempt` early; its outcome follows from `reason`. Too late once the outcome is being written."""
+        if attempt.reason is None and not attempt.finishing:
             attempt.reason = reason
             if attempt.task:
                 attempt.task.cancel()
@@ -132,7 +133,7 @@ class Executor:
         now = time.monotonic()
         for attempt in self.running:
             if now >= attempt.deadline:
-                self.interrupt(attempt.job.id, "overdue")
+                self.interrupt(attempt, "overdue")
 
     def abandon(self) -> None:
         """End all attempts where they stand, without a word to the database."""
@@ -171,7 +172,7 @@ class Executor:
 
     def _drop(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            self._taken[self._attempts.pop(job.id).share] -= 1
+            self._taken[self._attempts.pop((job.id, job.attempt)).share] -= 1
         if not self._attempts:
             self._idle.set()
         self._freed()
@@ -189,10 +190,20 @@ class Executor:
         self._finish(attempt)
         if outcome is None or not await self._settled(attempt, outcome):
             log.warning("job.fenced", job=job.id, attempt=job.attempt)
-            if isinstance(outcome, Completed) and attempt.kind:
-                await attempt.kind.discard(outcome.artifacts)
-        elif attempt.kind and isinstance(outcome, Completed | Divided | Failed | Cancelled):
-            await attempt.kind.forget(job)
+            if isinstance(outcome, Completed):
+                await self._clear(attempt, outcome.artifacts)
+        elif isinstance(outcome, Completed | Divided | Failed | Cancelled):
+            await self._clear(attempt)
+
+    async def _clear(self, attempt: Attempt, artifacts: tuple[Artifact, ...] | None = None) -> None:
+        """Clear up behind an attempt: its files, or with the job's end whatever its kind keeps for it."""
+        if attempt.kind is None:
+            return
+        try:
+            await (attempt.kind.forget(attempt.job) if artifacts is None else attempt.kind.discard(artifacts))
+        except Exception as error:  # noqa: BLE001  the job has ended; whatever a kind's clean-up raises
+            # What is left goes with a round of the maintenance, here or elsewhere.
+            log.warning("job.uncleared", job=attempt.job.id, error=str(error) or type(error).__name__)
 
     async def _attempt(self, attempt: Attempt) -> Outcome | None:
         """One try, and how it ended; None when the job turned out to be no longer ours."""
@@ -267,8 +278,8 @@ class Executor:
         try:
             return await self._settle(attempt, outcome)
         except Refused as error:
-            if isinstance(outcome, Completed) and attempt.kind:
-                await attempt.kind.discard(outcome.artifacts)
+            if isinstance(outcome, Completed):
+                await self._clear(attempt, outcome.artifacts)
             return await self._settle(attempt, self._decide(attempt, error))
 
     async def _settle(self, attempt: Attempt, outcome: Outcome) -> bool:

@@ -37,8 +37,7 @@ class Watcher:
                         eta=progress.eta,
                     )
                     attempt.written = state
-            interrupted = await jobs.interrupted(
-                conn, worker=self._worker, jobs=[(attempt.job.id, attempt.job.attempt) for attempt in running]
-            )
-        for job_id, reason in interrupted:
-            self._executor.interrupt(job_id, "cancelled" if reason == "cancelled" else "fenced")
+            theirs = {(attempt.job.id, attempt.job.attempt): attempt for attempt in running}
+            interrupted = await jobs.interrupted(conn, worker=self._worker, jobs=list(theirs))
+        for job, reason in interrupted:
+            self._executor.interrupt(theirs[job], reason)

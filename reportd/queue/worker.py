@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from reportd.db import jobs, workers
-from reportd.db.listen import listen
+from reportd.db.listen import listen, through
 from reportd.db.pool import Pool
 from reportd.db.renewal import LeaseRenewal
 from reportd.db.session import session
@@ -146,7 +146,8 @@ async def _registered(
                     attention.heard()
                     wake.set()
 
-                crew.append(group.create_task(notify(partial(listen, settings.listen_dsn), heard=heard)))
+                ear = partial(listen, settings.listen_dsn, say=through(pool))
+                crew.append(group.create_task(notify(ear, heard=heard)))
             await shutdown.stop.wait()
             claiming.cancel()
             with suppress(asyncio.CancelledError):
@@ -167,7 +168,7 @@ async def _drain(executor: Executor, *, limit_s: float, hurry: asyncio.Event) ->
     try:
         await asyncio.wait({in_time, hurried}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         for attempt in executor.running:
-            executor.interrupt(attempt.job.id, "drain")
+            executor.interrupt(attempt, "drain")
         # A release is one statement; without a database it is not to be had, and the lease's end does the same.
         await asyncio.wait({in_time}, timeout=5.0)
         executor.abandon()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bench.mutants import MUTANTS
-from bench.scenarios import SCENARIOS
+from bench.scenarios import SCENARIOS, release_unanswered
 from bench.storm import Plan, storm
-from bench.trials import trials
+from bench.trials import trials, whole
 
 
 @pytest.mark.timeout(180)
@@ -30,6 +30,12 @@ async def test_a_guard_that_is_missing_is_noticed_and_only_then() -> None:
             assert trial.caught, trial
             mutants.append(trial.mutant)
     assert (whole, mutants) == (2, ["commit-unread", "delivery-unordered"])
+
+
+@pytest.mark.timeout(120)
+async def test_a_worker_may_have_a_job_again_before_it_knows_that_it_gave_it_back() -> None:
+    trial = await whole(release_unanswered)
+    assert trial.violations == {}
 
 
 def test_every_guard_has_a_scenario() -> None:

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from reportd.db import jobs
 from reportd.db.pool import Pool, create_pool
 from reportd.db.queries import Connection
 from reportd.job import Artifact, Backoff, Completed, Job
 from reportd.progress import Progress
-from reportd.queue.executor import Executor, Policy
+from reportd.queue.executor import Executor, Policy, Reason
+from reportd.queue.watcher import Watcher
 from tests.conftest import Eventually
-from tests.integration.db.desk import order, take
+from tests.integration.db.desk import fence, order, take
 
 
 @dataclass
@@ -51,10 +53,15 @@ class Desk:
     executor: Executor
     kind: Waiting
     group: asyncio.TaskGroup
+    pool: Pool
 
     def start(self, *claimed: Job) -> None:
         for job in claimed:
             self.executor.start(job, group=self.group)
+
+    def interrupt(self, id: int, reason: Reason) -> None:
+        (attempt,) = [each for each in self.executor.running if each.job.id == id]
+        self.executor.interrupt(attempt, reason)
 
 
 Opened = Callable[[], Any]
@@ -77,7 +84,7 @@ def opened(queue_pool: Pool, worker: int) -> Opened:
         async with asyncio.TaskGroup() as group:
             flushing = group.create_task(executor.flusher.run())
             try:
-                yield Desk(executor, kind, group)
+                yield Desk(executor, kind, group, queue_pool)
             finally:
                 executor.abandon()
                 flushing.cancel()
@@ -136,7 +143,7 @@ async def test_a_brief_job_stopped_while_it_waits_leaves_its_task_to_the_others(
         desk.start(*await take(conn, worker))
         await eventually(lambda: len(desk.kind.begun) == 3)
         await jobs.cancel(conn, first)
-        desk.executor.interrupt(first, "cancelled")
+        desk.interrupt(first, "cancelled")
         desk.kind.go.set()
         async with asyncio.timeout(10):
             await desk.executor.idle()
@@ -147,7 +154,7 @@ async def test_a_brief_job_interrupted_before_it_began_goes_back(conn: Connectio
     (id,) = await order(conn, 1)
     async with opened() as desk:
         desk.start(*await take(conn, worker))
-        desk.executor.interrupt(id, "drain")
+        desk.interrupt(id, "drain")
         async with asyncio.timeout(10):
             await desk.executor.idle()
         assert desk.kind.begun == []
@@ -161,3 +168,46 @@ async def test_what_is_abandoned_is_not_written(conn: Connection, worker: int, o
         desk.executor.abandon()
     assert desk.kind.begun == []
     assert await statuses(conn) == ["running"] * 3
+
+
+async def test_the_next_attempt_may_begin_while_the_end_of_the_last_is_still_unknown(
+    conn: Connection, worker: int, opened: Opened, eventually: Eventually
+) -> None:
+    """As after a release whose COMMIT got through and whose answer got lost: the job is free, and comes back here."""
+    await order(conn, 1)
+    async with opened() as desk:
+        (first,) = await take(conn, worker)
+        desk.start(first)
+        await eventually(lambda: len(desk.kind.begun) == 1)
+        assert await jobs.release(conn, **fence(first, worker), delay_s=0)
+        (second,) = await take(conn, worker)
+        desk.start(second)
+        await eventually(lambda: len(desk.kind.begun) == 2)
+        lost, held = desk.executor.running
+        assert (lost.job.attempt, held.job.attempt) == (1, 2)
+        watcher = Watcher(pool=desk.pool, worker=worker, executor=desk.executor)
+        await watcher.step()
+        assert (lost.reason, held.reason) == ("fenced", None)
+        await eventually(lambda: desk.executor.running == [held])
+        desk.kind.go.set()
+        async with asyncio.timeout(10):
+            await desk.executor.idle()
+        assert await statuses(conn) == ["completed"]
+
+
+async def test_a_kind_that_can_not_clear_up_ends_nothing(
+    conn: Connection, worker: int, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_self: Waiting, _job: Job) -> None:
+        raise ConnectionResetError("gone")
+
+    monkeypatch.setattr(Waiting, "forget", fail)
+    await order(conn, 1, timeout_s=0.01, max_attempts=1)
+    async with opened() as desk:
+        desk.start(*await take(conn, worker))
+        with capture_logs() as logs:
+            while await statuses(conn) != ["failed"]:
+                await desk.executor.expire()
+            async with asyncio.timeout(10):
+                await desk.executor.idle()
+        assert "job.uncleared" in [line["event"] for line in logs]

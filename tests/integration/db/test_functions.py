@@ -95,7 +95,7 @@ async def test_release_takes_a_running_job_from_its_worker(conn: Connection, wor
     (id,) = await order(conn)
     (job,) = await take(conn, worker)
     assert await conn.fetchval("select reportd.release($1)", id) == "pending"
-    assert await jobs.interrupted(conn, worker=worker, jobs=[(id, 1)]) == [(id, "fenced")]
+    assert await jobs.interrupted(conn, worker=worker, jobs=[(id, 1)]) == [((id, 1), "fenced")]
     assert not await finish(conn, job, worker)
     (again,) = await take(conn, worker)
     assert (again.attempt, again.failures, again.crashes) == (2, 0, 0)

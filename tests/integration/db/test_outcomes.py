@@ -267,9 +267,9 @@ async def test_interrupted_tells_cancelled_from_fenced(conn: Connection, worker:
     await release(conn, claimed[lost], worker)
     pairs = [(running, 1), (asked, 1), (lost, 1), (10**9, 1)]
     assert sorted(await jobs.interrupted(conn, worker=worker, jobs=pairs)) == [
-        (asked, "cancelled"),
-        (lost, "fenced"),
-        (10**9, "fenced"),
+        ((asked, 1), "cancelled"),
+        ((lost, 1), "fenced"),
+        ((10**9, 1), "fenced"),
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from reportd.db.listen import listen
+from reportd.db.listen import Say, listen
 from reportd.db.queries import Connection
 from reportd.errors import DatabaseUnavailable
 from reportd.queue.notifier import Listen, Rhythm, notify
@@ -23,6 +23,15 @@ QUICK = Rhythm(silence_s=0.1, quick_s=0.02, slow_s=0.1, deaf_s=0.3, retry_s=0.05
 
 def ignore() -> None:
     pass
+
+
+def by(connection: Connection) -> Say:
+    """What an ear says to itself goes by another connection."""
+
+    async def say(channel: str) -> None:
+        await connection.execute(f"notify {channel}")
+
+    return say
 
 
 @asynccontextmanager
@@ -40,20 +49,23 @@ async def test_an_ear_on_the_server_hears_itself_and_others(
     dsn: str, connection: Connection, eventually: Eventually
 ) -> None:
     words: list[bool] = []
-    async with listen(dsn, lambda: words.append(True)) as ear:
+    async with listen(dsn, lambda: words.append(True), say=by(connection)) as ear:
         assert await ear.hears()
         assert words == []  # its own word wakes nobody
         await connection.execute("select pg_notify('reportd_jobs', '')")
         await eventually(lambda: words == [True])
 
 
-async def test_an_ear_behind_pgbouncer_is_deaf_and_says_so(dsn: str, tmp_path: Path) -> None:
-    async with bouncer(dsn, tmp_path / "bouncer") as pooled, listen(pooled, ignore, answer_s=0.5) as ear:
+async def test_an_ear_behind_pgbouncer_is_deaf_and_says_so(dsn: str, connection: Connection, tmp_path: Path) -> None:
+    async with (
+        bouncer(dsn, tmp_path / "bouncer") as pooled,
+        listen(pooled, ignore, say=by(connection), answer_s=0.5) as ear,
+    ):
         assert not await ear.hears()
 
 
 async def test_an_ear_whose_connection_ends_says_so(dsn: str, connection: Connection) -> None:
-    async with listen(dsn, ignore) as ear:
+    async with listen(dsn, ignore, say=by(connection)) as ear:
         await connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'reportd listen'"
         )
@@ -70,7 +82,7 @@ async def test_a_deaf_ear_finds_new_jobs_by_looking(
     wakes: list[bool] = []
     async with (
         bouncer(dsn, tmp_path / "bouncer") as pooled,
-        running(partial(listen, pooled, answer_s=0.2), lambda: wakes.append(True)) as events,
+        running(partial(listen, pooled, say=by(connection), answer_s=0.2), lambda: wakes.append(True)) as events,
     ):
         await eventually(lambda: "notifier.deaf" in events())
         await eventually(lambda: wakes)
@@ -107,7 +119,7 @@ async def test_it_is_noticed_when_listen_turns_deaf_and_when_it_heals(
 async def test_a_listener_that_loses_its_connection_comes_back(
     dsn: str, connection: Connection, eventually: Eventually
 ) -> None:
-    async with running(partial(listen, dsn), ignore) as events:
+    async with running(partial(listen, dsn, say=by(connection)), ignore) as events:
         await eventually(lambda: events() == ["notifier.listening"])
         await connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'reportd listen'"
