@@ -29,7 +29,7 @@ from reportd.db.kinds import KindRow
 from reportd.db.pool import Pool, create_pool
 from reportd.db.session import session
 from reportd.host import identity
-from reportd.job import Artifact, Backoff, Completed, Delivery, Job
+from reportd.job import PLAIN, Artifact, Backoff, Completed, Delivery, Job
 from reportd.kinds.deliver import DeliverKind
 from reportd.kinds.kind import Kind
 from reportd.loops import every
@@ -50,7 +50,6 @@ SCHEMA = {
         "delivery_id": {"type": "integer"},
     },
 }
-_NOTHING = Completed()
 _PLANS_S, _CATCH_UP_MAX = 1.0, 4
 log = structlog.get_logger()
 
@@ -109,7 +108,7 @@ class Noop:
             print(f"first {time.time()}", flush=True)
         if sleep_s := job.params.get("sleep_s"):
             await asyncio.sleep(sleep_s)
-        return _NOTHING
+        return PLAIN
 
     async def discard(self, artifacts: tuple[Artifact, ...]) -> None:
         """Nothing is ever stored."""

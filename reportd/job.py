@@ -121,6 +121,10 @@ class Completed:
     result: Any = None
 
 
+PLAIN = Completed()
+"""Done, with nothing to show: the end of a brief job that is written in a batch."""
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """One job of the same kind that a job orders: its params, and what differs from the parent."""

@@ -17,6 +17,20 @@ _ETA_MAX_S = 10 * 365 * 86_400.0
 class Progress:
     """What a running attempt tells about itself. Written by the kind, read by the watcher, never sent by itself."""
 
+    __slots__ = (
+        "_began",
+        "_entered",
+        "_paced",
+        "cpu_s",
+        "eta",
+        "message",
+        "peak_bytes",
+        "percent",
+        "signal",
+        "step",
+        "steps_s",
+    )
+
     def __init__(self) -> None:
         self.step: str = Step.INITIALIZING
         self.percent: int = 0

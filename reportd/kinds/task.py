@@ -17,7 +17,7 @@ from reportd.db.kinds import KindRow
 from reportd.db.pool import Connection, Pool
 from reportd.db.session import session
 from reportd.errors import AttemptLost, ChildDied, DatabaseUnavailable, TaskBroken
-from reportd.job import Artifact, Backoff, Completed, Job, storable
+from reportd.job import PLAIN, Artifact, Backoff, Completed, Job, storable
 from reportd.kinds.kind import Kind, Share
 from reportd.progress import Progress
 from reportd.tasks import call, loading
@@ -34,7 +34,6 @@ RUNNING = "running"
 """The one step of a task."""
 
 _JOB = TypeAdapter(Job)
-_NOTHING = Completed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class TaskKind:
             params = call.parameters(task, job.params)
             services = await self._services.get(self._loaded.services) if self._loaded.services else {}
             value = await call.perform(task, params, TaskContext(job, link=link), services)
-        return _NOTHING if value is None else Completed(result=value)
+        return PLAIN if value is None else Completed(result=value)
 
     async def discard(self, artifacts: tuple[Artifact, ...]) -> None:
         """Nothing is ever stored."""

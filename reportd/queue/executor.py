@@ -29,6 +29,7 @@ from reportd.errors import (
     UnknownKind,
 )
 from reportd.job import (
+    PLAIN,
     Artifact,
     Backoff,
     Cancelled,
@@ -49,7 +50,6 @@ from reportd.queue.runners import Runners
 
 log = structlog.get_logger()
 
-_PLAIN = Completed()
 Reason = Literal["cancelled", "fenced", "drain", "overdue"]
 
 
@@ -73,7 +73,7 @@ class Attempt:
     kind: Kind | None
     share: Share
     progress: Progress = field(default_factory=Progress)
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[Any] | None = None
     reason: Reason | None = None
     finishing: bool = False
     written: tuple[str, int, str | None] | None = None
@@ -153,13 +153,13 @@ class Executor:
         finally:
             self._drop([attempt.job])
 
-    async def _run_brief(self, attempt: Attempt) -> None:
+    async def _run_brief(self, attempt: Attempt, task: asyncio.Task[Any]) -> None:
         """Like `_run`, without the writes that a job of milliseconds does not need: its end goes out in a batch."""
         job = attempt.job
-        attempt.task = asyncio.current_task()
+        attempt.task = task
         try:
             outcome = await self._attempt(attempt)
-            if outcome == _PLAIN:
+            if outcome is PLAIN or outcome == PLAIN:
                 self._finish(attempt)
                 self.flusher.add(job)
                 return

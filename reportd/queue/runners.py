@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -15,13 +15,13 @@ SLICE_S = 0.005
 
 
 class Runners(Generic[T]):
-    """A line of pieces of work, each begun in its order by `run`, which handles its errors.
+    """A line of pieces of work, each begun in its order by `run(piece, task)`, which handles its errors.
 
     A runner works the line off by itself while no piece waits; one that does wait lets the next runner start, so all
     are under way at once. A task for each piece would cost more than a brief one does.
     """
 
-    def __init__(self, run: Callable[[T], Awaitable[None]]) -> None:
+    def __init__(self, run: Callable[[T, asyncio.Task[Any]], Awaitable[None]]) -> None:
         self._run = run
         self._line: deque[T] = deque()
         self._ready = False
@@ -43,11 +43,13 @@ class Runners(Generic[T]):
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
         self._ready = False
+        task = asyncio.current_task()
+        assert task is not None, "a coroutine runs in a task"
         until = time.monotonic() + SLICE_S
         while self._line:
             piece = self._line.popleft()
             self._stand_by(group)
-            await self._run(piece)
+            await self._run(piece, task)
             if time.monotonic() > until:
                 await asyncio.sleep(0)
                 until = time.monotonic() + SLICE_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from reportd.queue.runners import Runners
 
@@ -10,8 +11,9 @@ from reportd.queue.runners import Runners
 async def test_pieces_that_never_wait_share_one_task() -> None:
     done: list[tuple[int, int]] = []
 
-    async def run(piece: int) -> None:
-        done.append((piece, id(asyncio.current_task())))
+    async def run(piece: int, task: asyncio.Task[Any]) -> None:
+        assert task is asyncio.current_task()
+        done.append((piece, id(task)))
 
     async with asyncio.TaskGroup() as group:
         runners = Runners(run)
@@ -25,7 +27,7 @@ async def test_pieces_that_wait_are_all_under_way_at_once() -> None:
     under_way, go = 0, asyncio.Event()
     all_here = asyncio.Event()
 
-    async def run(piece: int) -> None:
+    async def run(piece: int, task: asyncio.Task[Any]) -> None:
         nonlocal under_way
         under_way += 1
         if under_way == 100:
@@ -44,7 +46,7 @@ async def test_pieces_that_wait_are_all_under_way_at_once() -> None:
 async def test_a_long_line_leaves_the_loop_its_turns() -> None:
     turns = 0
 
-    async def run(piece: int) -> None:
+    async def run(piece: int, task: asyncio.Task[Any]) -> None:
         sum(range(20_000))  # some tenths of a millisecond
 
     async def neighbour() -> None:
@@ -67,11 +69,9 @@ async def test_a_long_line_leaves_the_loop_its_turns() -> None:
 async def test_one_that_is_cancelled_takes_no_other_along() -> None:
     ended: list[int] = []
     others = asyncio.Event()
-    tasks: dict[int, asyncio.Task[None]] = {}
+    tasks: dict[int, asyncio.Task[Any]] = {}
 
-    async def run(piece: int) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    async def run(piece: int, task: asyncio.Task[Any]) -> None:
         tasks[piece] = task
         try:
             await asyncio.sleep(3600 if piece == 1 else 0)
@@ -95,7 +95,7 @@ async def test_one_that_is_cancelled_takes_no_other_along() -> None:
 async def test_what_has_not_begun_can_be_forgotten() -> None:
     begun: list[int] = []
 
-    async def run(piece: int) -> None:
+    async def run(piece: int, task: asyncio.Task[Any]) -> None:
         begun.append(piece)
 
     async with asyncio.TaskGroup() as group:
