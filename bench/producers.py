@@ -10,8 +10,10 @@ from typing import Any
 import asyncpg
 
 from bench.machine import machine, versions
+from bench.process import process
 from bench.queue import declare
 from bench.server import server
+from bench.worker import Options
 from reportd.db import migrate
 
 CLIENTS = (1, 16, 64)
@@ -35,11 +37,13 @@ def run(*, quick: bool) -> dict[str, Any]:
     """Print the table; each figure is of single INSERTs, each its own durable transaction, in ms and in rows/s.
 
     `vs_bare_p99_N` is the ratio of the 99th percentiles with N clients. All clients live in one process, which costs
-    both tables the same.
+    both tables the same; a worker takes the jobs meanwhile, on the same cores.
     """
     seconds = RUN_QUICK_S if quick else RUN_S
     with server(max_connections="100") as (dsn, _):
-        figures, software = asyncio.run(_measure(dsn, seconds=seconds))
+        asyncio.run(_prepare(dsn))
+        with process(Options(dsn=dsn, log_level="warning").command()):
+            figures, software = asyncio.run(_measure(dsn, seconds=seconds))
     print(f"{'':20}{'clients':>10}{'p50 ms':>10}{'p99 ms':>10}{'rows/s':>10}")
     for (way, clients), row in figures.items():
         print(f"{way:20}{clients:10}{row['p50_ms']:10.2f}{row['p99_ms']:10.2f}{row['rows_s']:10,.0f}")
@@ -51,11 +55,16 @@ def run(*, quick: bool) -> dict[str, Any]:
     return {**ratios, "runs": runs, "seconds": seconds, "machine": machine(), "versions": software}
 
 
-async def _measure(dsn: str, *, seconds: float) -> tuple[dict[tuple[str, int], dict[str, float]], dict[str, str]]:
+async def _prepare(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     await migrate.migrate(connection)
     await declare(connection)
     await connection.execute(_BARE)
+    await connection.close()
+
+
+async def _measure(dsn: str, *, seconds: float) -> tuple[dict[tuple[str, int], dict[str, float]], dict[str, str]]:
+    connection = await asyncpg.connect(dsn)
     times: dict[tuple[str, int], list[float]] = {}
     for _ in range(RUNS):
         for clients in CLIENTS:

@@ -197,7 +197,7 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
     pruner = Pruner(pool=pool, spool=parts.spool, store=parts.store, orphan_age_s=storage.orphan_age_s)
     crew: list[tuple[float, Step]] = [(min(2.0, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
     crew.append((SPOOL_S, pruner.prune_spool))
-    crew.append((2.0, Gatherer(pool=pool).step))
+    crew.append((5.0, Gatherer(pool=pool).step))
     crew.append((5.0, Unblocker(pool=pool).step))
     if "scheduler" in worker.roles:
         plans = config.schedules

@@ -10,6 +10,8 @@ from reportd.db.session import session
 
 log = structlog.get_logger()
 
+OPEN_S = 1.0
+
 
 class Gatherer:
     """Looks after the parents that wait for children. Safe in any number of daemons."""
@@ -17,9 +19,13 @@ class Gatherer:
     def __init__(self, *, pool: Pool) -> None:
         self._pool = pool
 
-    async def step(self) -> None:
-        """One look at every open burst."""
-        async with session(self._pool) as conn, conn.transaction():
-            await bursts.abandon(conn)
-            for done in await bursts.gather(conn):
-                log.info("burst.completed", job=done["id"], **done["result"])
+    async def step(self) -> float | None:
+        """One look at every open burst; the seconds until the next look, which is soon where there is one."""
+        async with session(self._pool) as conn:
+            if not await bursts.any_open(conn):
+                return None
+            async with conn.transaction():
+                await bursts.abandon(conn)
+                for done in await bursts.gather(conn):
+                    log.info("burst.completed", job=done["id"], **done["result"])
+        return OPEN_S

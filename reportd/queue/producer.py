@@ -28,6 +28,8 @@ SHARES: tuple[Share, ...] = ("long", "brief", "process")
 # A claim of brief jobs waits until there is room for a good part of them: one statement for many. Not for all of them,
 # so that claims, jobs and the writes of their ends go on side by side.
 _BATCH_SHARE = 0.25
+# And no more than so many at a time: a longer claim keeps the first of its jobs waiting for the last.
+_BATCH = 300
 # A queue at its limit is asked again this soon: the job that makes room may end in another daemon.
 _FULL_S = 0.25
 
@@ -169,7 +171,7 @@ class Producer:
         if share == "process":
             return max(0, self._claiming.process_room - taken)
         room = self._claiming.brief_concurrency - taken
-        return room if room >= self._claiming.brief_concurrency * _BATCH_SHARE else 0
+        return min(room, _BATCH) if room >= self._claiming.brief_concurrency * _BATCH_SHARE else 0
 
     async def _reconcile(self) -> None:
         """Give back what a claim took whose answer never came: nobody else would while this worker lives."""
