@@ -21,15 +21,15 @@ async def test_a_storm_of_faults_breaks_no_promise() -> None:
 
 @pytest.mark.timeout(180)
 async def test_a_guard_that_is_missing_is_noticed_and_only_then() -> None:
-    whole, mutants = 0, []
+    controls, mutants = 0, []
     async for trial in trials(["commit-unread", "delivery-unordered"]):
         if trial.mutant is None:
             assert trial.violations == {}
-            whole += 1
+            controls += 1
         else:
             assert trial.caught, trial
             mutants.append(trial.mutant)
-    assert (whole, mutants) == (2, ["commit-unread", "delivery-unordered"])
+    assert (controls, mutants) == (2, ["commit-unread", "delivery-unordered"])
 
 
 @pytest.mark.timeout(120)
