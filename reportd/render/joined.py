@@ -19,6 +19,8 @@ from reportd.report.document import Column, Format, Rows, Table
 from reportd.report.formats import display
 from reportd.spool import Dataset, SpoolColumn, read
 
+_TITLED = (*NUMERIC, "boolean", "date", "datetime", "time")
+"""What a value of does not say by itself what it is of."""
 _HEADING = Column("heading", "", 0, "text", Format("text"), "left", 20)
 
 
@@ -127,12 +129,10 @@ class _Merge:
 
 
 def _headings(keys: Sequence[Column], head: Sequence[Column], locale: str) -> list[tuple[Column, str, str]]:
-    """What a heading says: the keys, so that no two are alike, then the other columns; figures behind their titles."""
+    """What a heading says: the keys, so that no two are alike, then the other columns; figures, dates behind titles."""
     first = _indexes(keys)
     wanted = (*keys, *(column for column in head if column.index not in first))
-    return [
-        (column, f"{column.title} " if column.format.kind in (*NUMERIC, "boolean") else "", locale) for column in wanted
-    ]
+    return [(column, f"{column.title} " if column.format.kind in _TITLED else "", locale) for column in wanted]
 
 
 def _indexes(columns: Sequence[Column]) -> set[int]:

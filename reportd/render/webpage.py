@@ -41,6 +41,8 @@ _STRIPED_FROM = 9
 _LANDSCAPE_CHARACTERS = 105
 _TIMES = ("date", "datetime", "time")
 _NUMBERS = ("integer", "number", "percent")
+_WRAPPED_LEAST = 20
+"""Characters that a text keeps beside each other, as far as it has them, before its table grows wider than a screen."""
 
 
 class HTML:
@@ -123,7 +125,8 @@ def _table(grid: Grid) -> Iterator[str]:
     yield '<div class="rows"><table>\n<thead><tr>'
     for head, side, column in zip(grid.heads, sides, columns, strict=True):
         number = " data-number" if column.format.kind in _NUMBERS else ""
-        yield f'<th scope="col"{_class(side)}{number}>{escape(head.title)}</th>'
+        room = f' style="min-width:{min(column.width, _WRAPPED_LEAST)}ch"' if head.wraps else ""
+        yield f'<th scope="col"{_class(side)}{number}{room}>{escape(head.title)}</th>'
     yield "</tr></thead>\n"
     classes = [" ".join(filter(None, (side, "w" * head.wraps))) for side, head in zip(sides, grid.heads, strict=True)]
     rows = _Rows(grid, columns, classes)

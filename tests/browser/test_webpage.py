@@ -19,6 +19,7 @@ ROWS: list[list[object]] = [
     ["Bob", None, "99.00"],
     ["Dora", "2026-10-01", None],
 ]
+_PARTS = ("main > header", ".kpis", "table", "main > footer")
 
 
 async def test_a_click_on_a_header_sorts_and_the_third_restores(tmp_path: Path, page: Page) -> None:
@@ -64,3 +65,17 @@ async def test_groups_keep_their_rows_and_their_subtotals_last(tmp_path: Path, p
     texts = " ".join(" ".join(await page.locator("tbody tr").all_inner_texts()).split())
     places = [texts.index(word) for word in ("North", "Ann", "Zoe", "12.00", "South", "Amy", "Bob")]
     assert places == sorted(places)
+
+
+async def test_a_sheet_is_as_wide_as_its_widest_table_and_short_texts_take_little_room(
+    tmp_path: Path, page: Page
+) -> None:
+    columns = {f"city_{number}": "text" for number in range(12)}
+    rows: list[list[object]] = [["Munich"] * 12]
+    given = (Given("kpi", {"orders": "bigint"}, [[7]], name="kpi1"), Given("table", columns, rows))
+    [file] = HTML().render(document(tmp_path / "spool", *given), out=tmp_path, settings=RenderSettings())
+    await page.set_viewport_size({"width": 1300, "height": 800})
+    await page.goto(Path(file.path).as_uri())
+    widths = [await page.locator(part).evaluate("e => e.getBoundingClientRect().width") for part in _PARTS]
+    assert max(widths) - min(widths) < 1, "the rule below the title ends where the table ends"
+    assert widths[0] < 1220, "and no text of six letters pushes the last column out of the window"

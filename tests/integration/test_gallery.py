@@ -223,6 +223,7 @@ def csv_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def sum_of(rows: list[dict[str, Any]], column: str) -> Decimal:
-    """The sum of a column that is called by its name, or, in a sheet, by its title."""
-    key = next(title for title in (column, column.replace("_", " ").capitalize()) if title in rows[0])
+    """The sum of a column that is called by its name, or, in a sheet, by its title, which may end in its unit."""
+    title = column.replace("_", " ").capitalize()
+    key = next(name for name in (column, title, f"{title}, EUR") if name in rows[0])
     return sum((Decimal(str(row[key] or 0)) for row in rows), Decimal(0))

@@ -3,7 +3,7 @@
 -- description = "A letter to every customer with an invoice past due: one run, one snapshot, a document each."
 -- author      = "Marlen Supply, accounts"
 -- formats     = ["pdf"]
--- params.day  = { type = "date", default = "2026-10-31", title = "On" }
+-- params.day  = { type = "date", default = "2026-10-31", title = "As at" }
 --
 -- [columns.days_late]
 -- total = "none"

@@ -8,7 +8,7 @@
 -- format = "hidden"
 -- [columns.running_amount]
 -- title = "Balance"
--- warn  = "< 50000"
+-- warn  = "< 175000"
 -- ///
 
 -- @kpi

@@ -7,14 +7,21 @@
 --
 -- [columns.days_late]
 -- total = "none"
--- warn  = "> 10"
+-- warn  = "> 5"
+-- [columns.billed_sum]
+-- title = "Billed, EUR"
+-- [columns.open_sum]
+-- title = "Open, EUR"
+-- [columns.overdue_sum]
+-- title = "Overdue, EUR"
 -- [columns.on_time_share]
 -- title = "Paid on time"
 -- ///
 
 -- @kpi
-select count(*) as invoices, round(sum(amount)) as billed, round(sum(amount) filter (where paid_on is null or paid_on > :day)) as open,
-  round(sum(amount) filter (where due_on < :day and (paid_on is null or paid_on > :day))) as overdue,
+select count(*) as invoices, round(sum(amount)) as billed_sum,
+  round(sum(amount) filter (where paid_on is null or paid_on > :day)) as open_sum,
+  round(sum(amount) filter (where due_on < :day and (paid_on is null or paid_on > :day))) as overdue_sum,
   count(*) filter (where paid_on <= due_on) / nullif(count(paid_on), 0)::numeric as on_time_share
 from gallery.invoice_totals
 where issued_on <@ :period;

@@ -5,7 +5,9 @@
 -- author      = "Marlen Supply, controlling"
 -- confidentiality = "Confidential"
 -- params.quarter = { type = "daterange", default = "2026-Q3", title = "Quarter" }
--- columns.share = { format = "pct1" }
+-- columns.revenue         = { title = "Revenue, EUR" }
+-- columns.average_invoice = { title = "Average invoice, EUR" }
+-- columns.share           = { format = "pct1" }
 -- ///
 
 -- @kpi

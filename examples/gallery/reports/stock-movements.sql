@@ -6,7 +6,9 @@
 -- params.warehouse = { type = "enum", choices = ["Lille", "Linz", "Poznań"] }
 -- timezone = "Europe/Vienna"
 -- columns.movement_no = { width = 10 }
--- columns.unit_cost   = { total = "none" }
+-- columns.unit_cost   = { title = "Unit cost, EUR", total = "none" }
+-- columns.value       = { title = "Value, EUR" }
+-- columns.change_of_value = { title = "Change of value, EUR" }
 -- ///
 
 -- @kpi

@@ -32,7 +32,12 @@
 --
 -- [columns.rules]
 -- title = "Rules"
+-- total = "none"
 -- warn  = ">= 3"
+-- [columns.days_late]
+-- total = "none"
+-- [columns.days_silent]
+-- total = "none"
 -- ///
 
 -- @kpi summary

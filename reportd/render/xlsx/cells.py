@@ -183,15 +183,26 @@ class NumberWriter(CellWriter):
         if sum(character.isdigit() for character in value) <= DIGITS_MAX:
             return True
         try:
-            number = Decimal(value)
+            return fits(Decimal(value), decimals=self._decimals)
         except InvalidOperation:
             return False
-        digits = number.normalize().as_tuple()
-        significant, exponent = len(digits.digits), int(digits.exponent)
-        if significant <= DIGITS_MAX:
-            return True
-        shown = number.adjusted() + 1 + self._decimals
-        return exponent < -self._decimals and shown <= DIGITS_MAX
+
+
+def fits(number: Decimal, *, decimals: int) -> bool:
+    """Whether a sheet may hold `number` as one: it has 15 digits, or shows no more with `decimals` of a fraction."""
+    if not number.is_finite():
+        return False
+    digits = number.normalize().as_tuple()
+    significant, exponent = len(digits.digits), int(digits.exponent)
+    if significant <= DIGITS_MAX:
+        return True
+    shown = number.adjusted() + 1 + decimals
+    return exponent < -decimals and shown <= DIGITS_MAX
+
+
+def decimals_of(column: Column) -> int:
+    """How many digits behind the point a value of `column` has where it is shown in full: a percent, two more."""
+    return column.format.decimals + (2 if column.format.kind == "percent" else 0)
 
 
 class BooleanWriter(CellWriter):
@@ -270,8 +281,8 @@ def writer_for(column: Column, letter: str, style: int, *, plain: int) -> CellWr
     kind = canonical(column.type)
     match column.format.kind:
         case "integer" | "number" | "percent" | "identifier" if kind in _NUMERIC:
-            decimals = column.format.decimals + (2 if column.format.kind == "percent" else 0)
-            return NumberWriter(letter, style, decimals=decimals, binary=kind in ("real", "double precision"))
+            binary = kind in ("real", "double precision")
+            return NumberWriter(letter, style, decimals=decimals_of(column), binary=binary)
         case "date" if kind == "date":
             return DateWriter(letter, style)
         case "date":

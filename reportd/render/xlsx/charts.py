@@ -112,26 +112,25 @@ def _pie(book: Workbook, chart: Chart, grid: Grid, styles: Styles, *, width: int
 
 
 def _scale(chart: Chart, points: Sequence[list[str | None]], styles: Styles) -> dict[str, Any]:
-    """The axis of days: at most a dozen labels, with the year only where years differ."""
+    """The axis of days: at most a dozen labels, with the year only where years differ.
+
+    Where every point is a month's first day, or a year's, programs count in months or years, and a step in days would
+    leave no label but the first.
+    """
     if chart.x.format.kind != "date":
         return {}
-    days = [int(serial) for point in points if (serial := day_serial(point[chart.x.index] or ""))]
+    texts = [text for point in points if day_serial(text := point[chart.x.index] or "")]
+    days = [int(serial) for text in texts if (serial := day_serial(text))]
     if not days:
         return {}
     span = max(days) - min(days)
-    if span > _YEAR:
-        return {
-            "date_axis": True,
-            "num_format": "mmm yyyy",
-            "major_unit": ceil(span / 370),
-            "major_unit_type": "months",
-        }
-    return {
-        "date_axis": True,
-        "num_format": styles.day(),
-        "major_unit": ceil((span + 1) / 12),
-        "major_unit_type": "days",
-    }
+    if span >= _YEAR - 1 and all(text.endswith("-01-01") for text in texts):
+        form, step, unit = "yyyy", ceil(span / _YEAR / 12), "years"
+    elif span > _YEAR or (span and all(text.endswith("-01") for text in texts)):
+        form, step, unit = "mmm yyyy", max(ceil(span / 370), 1), "months"
+    else:
+        form, step, unit = styles.day(), ceil((span + 1) / 12), "days"
+    return {"date_axis": True, "num_format": form, "major_unit": step, "major_unit_type": unit}
 
 
 def _measure(chart: Chart, points: Sequence[list[str | None]], styles: Styles) -> str:
@@ -147,7 +146,10 @@ def _ink(chart: Chart, number: int, styles: Styles, *, points: int) -> dict[str,
     if chart.kind == "bar":
         return {"fill": {"color": colour}, "border": {"none": True}, "gap": 60 if points <= 40 else 20}
     if chart.kind == "area":
-        return {"fill": {"color": colour, "transparency": 0 if len(chart.y) > 1 else 60}, "line": {"color": colour}}
+        if len(chart.y) > 1:
+            # White between two, as on the page: so they are told apart in grey.
+            return {"fill": {"color": colour}, "border": {"color": "#FFFFFF", "width": 1}}
+        return {"fill": {"color": colour, "transparency": 60}, "line": {"color": colour}}
     marker = {"type": "circle", "size": 4, "fill": {"color": colour}, "border": {"color": colour}}
     return {
         "line": {"color": colour, "width": 2, "dash_type": dash},

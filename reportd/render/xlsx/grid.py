@@ -223,10 +223,14 @@ class _Foot:
     def _summed(self, position: int) -> bool:
         # A sum over cells of which some are text would change as soon as Excel computes it: then it is a text, exact.
         column = self.columns[position]
-        if column.total is None or self.writers[position].as_text or not _fits(column.total):
+        if column.total is None or self.writers[position].as_text or not self._fits(position):
             return False
         # Sums of parts add up, and so do counts; an average of averages is something else.
         return column.aggregate in _FUNCTIONS and (len(self.tables) == 1 or column.aggregate in ("sum", "count"))
+
+    def _fits(self, position: int) -> bool:
+        column = self.columns[position]
+        return column.total is not None and cells.fits(column.total, decimals=cells.decimals_of(column))
 
     def _text(self, position: int) -> str | None:
         total = self.columns[position].total
@@ -248,10 +252,6 @@ _FUNCTIONS = {
     "max": (104, "max"),
     "count": (102, "count_nums"),
 }
-
-
-def _fits(total: Decimal) -> bool:
-    return total.is_finite() and len(total.normalize().as_tuple().digits) <= cells.DIGITS_MAX
 
 
 def _plain(total: Decimal | None) -> str:

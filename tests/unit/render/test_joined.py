@@ -44,14 +44,14 @@ def shown(made: Document) -> list[tuple[str, tuple[str, ...]]]:
 
 def test_each_parent_is_a_heading_and_its_rows_and_their_sums_stand_under_it(tmp_path: Path) -> None:
     assert shown(document(tmp_path, INVOICES, sub(subtotal="amount"))) == [
-        ("group", ("A1 · Alvera · 01 Oct 2026 · Amount 30.50",)),
+        ("group", ("A1 · Alvera · Due 01 Oct 2026 · Amount 30.50",)),
         ("row", ("Bolts", "3", "10.50")),
         ("row", ("Nuts", "1", "20.00")),
         ("subtotal", ("Subtotal", "", "30.50")),
-        ("group", ("A2 · Corvane, Ltd · 02 Oct 2026 · Amount 0.00",)),
+        ("group", ("A2 · Corvane, Ltd · Due 02 Oct 2026 · Amount 0.00",)),
         ("row", ("–", "–", "–")),
         ("subtotal", ("Subtotal", "", "0.00")),
-        ("group", ("A3 · – · Amount 7.00",)),
+        ("group", ("A3 · Due – · Amount 7.00",)),
         ("row", ("Discs", "2", "7.00")),
         ("subtotal", ("Subtotal", "", "7.00")),
         ("total", ("Total", "", "37.50")),

@@ -70,6 +70,16 @@ def test_a_total_is_a_text_where_excel_could_not_add_up_the_same(tmp_path: Path)
     assert [cell.value for cell in sheet[4]] == ["Total", "9007199254740994"]
 
 
+def test_shares_of_many_digits_are_added_up_as_numbers_like_their_cells(tmp_path: Path) -> None:
+    columns = [column("name"), column("sold_share", "numeric", total="0.26248795221467885255", decimals=1)]
+    rows = [["a", "0.06866058218280506261"], ["b", "0.19382737003187378994"]]
+    made = document(table(tmp_path, columns, rows))
+    assert opened(made, tmp_path)["Orders"]["B4"].value == "=SUBTOTAL(109,Orders[Sold share])"
+    foot = opened(made, tmp_path, values=True)["Orders"]["B4"]
+    assert foot.value == pytest.approx(0.2624879522146788)
+    assert foot.number_format.startswith("0.0%")
+
+
 def test_numbers_look_as_on_the_page(tmp_path: Path) -> None:
     columns = [column("qty", "integer"), column("amount", "numeric"), column("pass_pct", "numeric", decimals=1)]
     columns += [column("due", "date"), column("order_id", "integer")]
@@ -232,6 +242,8 @@ def test_a_chart_is_native_and_bound_to_the_cells_of_its_data_sheet(tmp_path: Pa
     [
         ("line", column("day", "date"), ["2026-10-01", "2026-10-02"], "<c:dateAx>"),
         ("line", column("day", "date"), ["2024-10-01", "2026-10-02"], '<c:majorTimeUnit val="months"/>'),
+        ("line", column("day", "date"), ["2026-01-01", "2026-02-01"], '<c:majorTimeUnit val="months"/>'),
+        ("line", column("day", "date"), ["2024-01-01", "2025-01-01"], '<c:majorTimeUnit val="years"/>'),
         ("line", column("made", "timestamp without time zone"), ["2026-10-01 10:00:00"], "<c:lineChart>"),
         ("bar", column("name"), ["short", "names"], '<c:barDir val="col"/>'),
         ("bar", column("name"), [f"name {number}" for number in range(30)], '<c:barDir val="bar"/>'),
@@ -243,13 +255,21 @@ def test_a_charts_shape_follows_its_axis(tmp_path: Path, kind: Any, x: Column, x
         assert tag in package.read("xl/charts/chart1.xml").decode()
 
 
+def test_areas_on_top_of_each_other_are_parted_by_white(tmp_path: Path) -> None:
+    made = chart(tmp_path, "area")
+    path = rendered(document(replace(made, y=made.y * 2)), tmp_path)
+    with ZipFile(path) as package:
+        drawn = package.read("xl/charts/chart1.xml").decode()
+    assert drawn.count('<a:srgbClr val="FFFFFF"/>') == 2
+
+
 def test_a_pie_is_native_with_shares_and_a_colour_for_each_part(tmp_path: Path) -> None:
     path = rendered(document(chart(tmp_path, "pie", xs=["a", "b", "c"])), tmp_path)
     with ZipFile(path) as package:
         drawn = package.read("xl/charts/chart1.xml").decode()
     assert "<c:pieChart>" in drawn
     assert '<c:showPercent val="1"/>' in drawn
-    assert [drawn.count(f'<a:srgbClr val="{colour}"/>') for colour in ("1F5C99", "E69F3C", "7D8794")] == [1, 1, 1]
+    assert [drawn.count(f'<a:srgbClr val="{colour}"/>') for colour in ("1F5C99", "E69F3C", "848E9A")] == [1, 1, 1]
     assert "$A$2:$A$4" in drawn
     assert "$B$2:$B$4" in drawn
 

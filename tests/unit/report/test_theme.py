@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from reportd.errors import ReportError
@@ -29,6 +31,17 @@ def test_without_a_palette_charts_begin_with_the_accent() -> None:
     made = theme(":root { --palette: red, #00f }")
     assert made.palette == ("#ff0000", "#0000ff")
     assert made.colour(3) == "#0000ff"
+
+
+def test_a_printer_without_colour_keeps_the_measures_apart() -> None:
+    greys = sorted(0.299 * red + 0.587 * green + 0.114 * blue for red, green, blue in map(_parts, PALETTE))
+    assert min(b - a for a, b in pairwise(greys)) > 25
+    assert greys[-1] < 215, "the lightest still stands out from paper"
+
+
+def _parts(colour: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
 
 
 def test_fonts_and_pictures_are_files_of_the_report() -> None:
