@@ -55,19 +55,23 @@ class Cells:
             if not rows:
                 continue
             sheet = _Sheet(pdf, page, height=laid_out.height * PIXEL, marks=nums[2 * number + 1], type=self._type)
+            begun: set[int] = set()
             for row in rows:
-                self._draw(row, sheet)
+                self._draw(row, sheet, first=row.grid not in begun)
+                if row.line is not None:
+                    begun.add(row.grid)
             sheet.close()
         self._embed(pdf, pages[0])
 
-    def _draw(self, row: _Row, sheet: _Sheet) -> None:
+    def _draw(self, row: _Row, sheet: _Sheet, *, first: bool) -> None:
+        """Draw `row`; the `first` line of a table on a page says all."""
         grid = self._grids[row.grid]
         if row.line is None:
             _draw_head(grid, row, sheet, self._theme)
         elif (line := grid.lines[row.line]).kind in ("group", "cut"):
             row.cell.mark["A"]["ColSpan"] = len(grid.heads)
         else:
-            _draw_line(grid, line, row, sheet, self._theme)
+            _draw_line(grid, line, row, sheet, self._theme, texts=line.cells if first else line.once)
 
     def _embed(self, pdf: pydyf.PDF, page: pydyf.Dictionary) -> None:
         fonts = _resolved(pdf, _resolved(pdf, page["Resources"])["Font"])
@@ -120,7 +124,7 @@ def _draw_head(grid: Grid, row: _Row, sheet: _Sheet, theme: Theme) -> None:
     sheet.rule(row.left, left, row.top + row.height - RULE_HEAD / 2, RULE_HEAD, theme.ink)
 
 
-def _draw_line(grid: Grid, line: Line, row: _Row, sheet: _Sheet, theme: Theme) -> None:
+def _draw_line(grid: Grid, line: Line, row: _Row, sheet: _Sheet, theme: Theme, *, texts: Sequence[str]) -> None:
     bold = line.kind != "row"
     right = row.left + sum(grid.widths)
     if line.kind == "row" and grid.striped and line.odd:
@@ -133,7 +137,7 @@ def _draw_line(grid: Grid, line: Line, row: _Row, sheet: _Sheet, theme: Theme) -
     top = row.top + (row.height - leading - PAD_ABOVE if bold else PAD_ABOVE)
     left = row.left
     sheet.begin_row(row)
-    for number, (text, head, width) in enumerate(zip(line.cells, grid.heads, grid.widths, strict=True)):
+    for number, (text, head, width) in enumerate(zip(texts, grid.heads, grid.widths, strict=True)):
         spanned = bold and number < line.span
         if not spanned or not number:
             reach = sum(grid.widths[: line.span]) if spanned else width

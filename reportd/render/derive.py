@@ -91,7 +91,8 @@ def pivot(
 ) -> Pivoted:
     """The long table at `path` turned: a line per value of `rows`, a column per value of `across`.
 
-    Keys and heads come in the order of the data. Errors: Underivable past COLUMNS_MAX or CELLS_MAX.
+    Keys and heads come in the order of the data, and what lies within a key stays together. Errors: Underivable past
+    COLUMNS_MAX or CELLS_MAX.
     """
     cells: dict[tuple[str | None, ...], dict[tuple[str | None, ...], list[Aggregate]]] = {}
     heads: dict[tuple[str | None, ...], list[Aggregate]] = {}
@@ -124,10 +125,16 @@ def pivot(
             for aggregate in (line[head][number], heads[head][number], totals[number], whole[number]):
                 aggregate.add(taken)
     totalled = len(heads) > 1
+    seen: dict[tuple[str | None, ...], int] = {}
+    for key in cells:
+        for depth in range(1, len(key) + 1):
+            seen.setdefault(key[:depth], len(seen))
+    ordered = sorted(cells, key=lambda key: [seen[key[:depth]] for depth in range(1, len(key) + 1)])
     nothing = [Aggregate() for _ in values]
 
     def turned() -> Iterator[list[str | None]]:
-        for key, line in cells.items():
+        for key in ordered:
+            line = cells[key]
             found = [a.value(how) if a.count else None for head in heads for a in line.get(head, nothing)]
             if totalled:
                 found += [a.value(how) for a in lines[key]]

@@ -33,6 +33,7 @@ RULE_HEAD = 0.8
 _TEXT_NATURAL = 21.0  # em: longer texts wrap rather than push a table across the page
 _TEXT_LEAST = 6.0
 _QUANTILE = 0.98
+_KEYS_MOST = 0.5  # of the width, so that parts of a table with many keys have room for its figures
 _PIXEL = 0.75
 _SLACK = 1.02  # kerning and rounding must never break a line that was measured to fit
 
@@ -179,11 +180,18 @@ def _least(needs: Sequence[_Need], size: float) -> float:
 def _fitted(grid: Grid, needs: list[_Need], inner: float, view: View) -> list[Grid]:
     for size in SIZES:
         if _natural(needs, size) <= inner:
-            return [_set(grid, needs, inner, size)]
+            even = _even(needs, grid.keys)
+            return [_set(grid, even if grid.keys and _natural(even, size) <= inner else needs, inner, size)]
     for size in SIZES[2:]:
         if _least(needs, size) <= inner:
             return [_set(grid, needs, inner, size)]
     return [_set(*part, inner, SIZES[-1]) for part in _divided(grid, needs, inner, view)]
+
+
+def _even(needs: list[_Need], keys: int) -> list[_Need]:
+    """`needs`, the same for all columns past the `keys`: figures across a cross-tab are compared."""
+    widest = max((need.natural for need in needs[keys:]), default=0.0)
+    return [*needs[:keys], *(replace(need, natural=widest) for need in needs[keys:])]
 
 
 def _set(grid: Grid, needs: Sequence[_Need], inner: float, size: float) -> Grid:
@@ -221,22 +229,24 @@ def _clamped(line: Line, room: Sequence[float], needs: Sequence[_Need]) -> Line:
 
 
 def _divided(grid: Grid, needs: list[_Need], inner: float, view: View) -> list[tuple[Grid, list[_Need]]]:
-    """`grid` in parts of as many columns as fit, each beginning with the first column, which says whose row it is."""
+    """`grid` in parts of as many columns as fit, each beginning with the columns that say whose row it is."""
     size = SIZES[-1]
-    room = inner - _least(needs[:1], size)
-    groups: list[list[int]] = [[0]]
+    keys = grid.keys if grid.keys and _least(needs[: grid.keys], size) <= inner * _KEYS_MOST else 1
+    room = inner - _least(needs[:keys], size)
+    groups = [list(range(keys))]
     used = 0.0
-    for index in range(1, len(needs)):
+    for index in range(keys, len(needs)):
         width = _least(needs[index : index + 1], size)
-        if len(groups[-1]) > 1 and used + width > room:
-            groups.append([0])
+        if len(groups[-1]) > keys and used + width > room:
+            groups.append(list(range(keys)))
             used = 0.0
         groups[-1].append(index)
         used += width
     words, count = view.words.words["columns"], len(needs)
     parts = []
     for group in groups:
-        name = words.format(first=group[1] + 1 if group[1] > 1 else 1, last=group[-1] + 1, count=count)
+        first = group[keys] + 1 if group[keys] > keys else 1
+        name = words.format(first=first, last=group[-1] + 1, count=count)
         parts.append(
             (
                 replace(
@@ -259,7 +269,8 @@ def picked(line: Line, group: Sequence[int]) -> Line:
     if line.kind == "row":
         links = tuple(line.links[index] for index in group) if line.links else ()
         marks = tuple(line.marks[index] for index in group) if line.marks else ()
-        return replace(line, cells=cells, links=links, marks=marks)
+        repeats = line.repeats if list(group[: line.repeats + 1]) == list(range(line.repeats + 1)) else 0
+        return replace(line, cells=cells, links=links, marks=marks, repeats=repeats)
     span = next((number for number, cell in enumerate(cells) if number and cell), len(cells))
     labelled = line.labelled and group[0] == 0
     return replace(line, cells=cells, span=span if labelled else 1, labelled=labelled)

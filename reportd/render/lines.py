@@ -35,6 +35,7 @@ class Line:
     `span`: how many columns the first text of a sum reaches over, its label if it is `labelled`. `links`: where each
     text leads, empty without any.
     `marks`: which texts a condition holds for, empty without any; their sign stands in the text already.
+    `repeats`: how many of the first texts the row before has too, and a page need not say again but at its top.
     """
 
     kind: LineKind
@@ -45,6 +46,12 @@ class Line:
     links: tuple[str, ...] = ()
     marks: tuple[Mark | None, ...] = ()
     labelled: bool = False
+    repeats: int = 0
+
+    @property
+    def once(self) -> tuple[str, ...]:
+        """The texts without those that the row before has too."""
+        return ("",) * self.repeats + self.cells[self.repeats :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +101,23 @@ def _lines(
 ) -> Iterator[Line]:
     cells = _Cells(columns, document.locale)
     groups = Groups(table, columns, document.locale, locale)
-    rows = islice(read(table.rows.path), rows_max)
-    for number, row in enumerate(rows):
+    outer = [key.index for key in table.keys[:-1]]
+    above: Sequence[str | None] = ()
+    for number, row in enumerate(islice(read(table.rows.path), rows_max)):
         yield from groups.before(row)
-        yield cells.line(row, odd=number % 2 == 1)
+        line = cells.line(row, odd=number % 2 == 1)
+        yield replace(line, repeats=_alike(outer, row, above)) if above and outer else line
+        above = row
     if table.rows.count > rows_max:
         left = count_text(table.rows.count - rows_max, document)
         yield Line("cut", (locale.words["cut here"].format(left=left, table=table.title or document.title),))
     else:
         yield from groups.end()
+
+
+def _alike(indexes: Sequence[int], row: Sequence[str | None], above: Sequence[str | None]) -> int:
+    """How many of the first values, in turn, `row` has in common with the row `above`."""
+    return next((n for n, index in enumerate(indexes) if row[index] != above[index]), len(indexes))
 
 
 def count_text(number: int, document: Document) -> str:

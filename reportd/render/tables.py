@@ -115,7 +115,7 @@ def pivot(block: Block, columns: tuple[Column, ...], dataset: Dataset, *, locale
                 width=max(len(word) for word in (*title.split(), *shown, "0" * min(seen.width, 24))),
             )
         )
-    return Table(block.name, block.title, (*keys, *cells), _rows(path, made.spooled.rows, made))
+    return Table(block.name, block.title, (*keys, *cells), _rows(path, made.spooled.rows, made), keys=tuple(keys))
 
 
 def rows_of(dataset: Dataset, name: str) -> Rows:

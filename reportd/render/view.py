@@ -88,7 +88,8 @@ class Grid:
     """A table. `widths` (points, one per column) and `size` (points) are set by whoever knows how wide the page is.
 
     A long table's `lines` are only some of its `source`'s: enough to measure, or to begin with. Where the cells are
-    drawn apart, `head_height` and `heights` (points) say what room the lines need, and `number` is the table's.
+    drawn apart, `head_height` and `heights` (points) say what room the lines need, and `number` is the table's. The
+    first `keys` columns say whose row of a cross-tab it is; in other tables there are none.
     """
 
     heading: str
@@ -103,6 +104,7 @@ class Grid:
     head_height: float = 0.0
     heights: tuple[float, ...] = ()
     number: int = 0
+    keys: int = 0
     kind: Literal["grid"] = "grid"
     name: str = ""
 
@@ -244,7 +246,8 @@ def _grid(
     if not table.rows.count:
         empty = _empty(document.filters, locale)
         return Grid(heading, heads, (), empty=empty)
-    grid = Grid(heading, heads, (), grouped=table.group is not None, striped=len(columns) >= _ZEBRA_FROM)
+    striped = len(columns) >= _ZEBRA_FROM
+    grid = Grid(heading, heads, (), grouped=table.group is not None, striped=striped, keys=len(table.keys))
     if long_from is not None and table.rows.count >= long_from:
         return replace(grid, source=Source(table, document, rows_max))
     return replace(grid, lines=tuple(kept(all_lines(table, columns, document, locale, rows_max=rows_max))))

@@ -182,6 +182,8 @@ class _Rows:
                 text = Markup(link).format(line.links[place], text)  # noqa: S704  a constant
             if line.marks and (mark := line.marks[place]):
                 names = f"{names} {mark}".strip()
+            if place < line.repeats:  # there for whoever sorts, copies or listens
+                names = f"{names} same".strip()
             key = f' data-s="{escape(raw[self._keys[place]] or "")}"' if place in self._keys else ""
             yield f"<td{_class(names)}{key}>{text}</td>"
 

@@ -128,7 +128,8 @@ class Chart:
 class Table:
     """A table over spooled rows. A change in one of `groups`, the widest first, starts a new group, in which the
     `subtotal` columns are summed; `named` subtotals repeat what the group is called. `shown` is what stands on pages
-    in its place, if that is another table.
+    in its place, if that is another table. `keys` are the first columns of a cross-tab, the widest first: what the row
+    before has in all but the last of them is not said again on a page.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Table:
     subtotal: tuple[Column, ...] = ()
     named: bool = True
     shown: Table | None = None
+    keys: tuple[Column, ...] = ()
 
     @property
     def group(self) -> Column | None:

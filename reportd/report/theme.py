@@ -24,7 +24,7 @@ from reportd.report.fault import fault, listed, nearest
 
 FILE = "theme.css"
 PALETTE = ("#1f5c99", "#e69f3c", "#848e9a", "#b8dcea", "#3b1f5e", "#b84a6e")
-"""Each has a grey of its own, so that a printer without colour keeps them apart: of 255 they are 80, 169, 140, 211, 46, 111."""
+"""Each has a grey of its own, for printers without colour: 80, 169, 140, 211, 46 and 111 of 255."""
 CONTRAST_LEAST = 4.5
 """What WCAG asks of text against its ground."""
 

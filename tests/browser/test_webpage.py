@@ -79,3 +79,16 @@ async def test_a_sheet_is_as_wide_as_its_widest_table_and_short_texts_take_littl
     widths = [await page.locator(part).evaluate("e => e.getBoundingClientRect().width") for part in _PARTS]
     assert max(widths) - min(widths) < 1, "the rule below the title ends where the table ends"
     assert widths[0] < 1220, "and no text of six letters pushes the last column out of the window"
+
+
+async def test_an_outer_key_stands_once_until_the_table_is_sorted(tmp_path: Path, page: Page) -> None:
+    columns = {"region": "text", "city": "text", "month": "text", "amount": "bigint"}
+    rows: list[list[object]] = [["North", "Oslo", "Jan", 2], ["North", "Bergen", "Jan", 3]]
+    given = Given("pivot", columns, rows, options={"rows": "region,city", "columns": "month"})
+    [file] = HTML().render(document(tmp_path / "spool", given), out=tmp_path, settings=RenderSettings())
+    await page.goto(Path(file.path).as_uri())
+    second = page.locator("tbody tr:nth-child(2) td:first-child")
+    await expect(second).to_have_text("North")
+    await expect(second).to_have_css("color", "rgba(0, 0, 0, 0)")
+    await page.get_by_role("columnheader", name="City").get_by_role("button").click()
+    await expect(second).not_to_have_css("color", "rgba(0, 0, 0, 0)")

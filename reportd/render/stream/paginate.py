@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reportd.render.lines import Line
 from reportd.render.stream.setting import SetLine, Setting
@@ -27,19 +27,21 @@ def paginate(lines: Iterator[Line], setting: Setting, *, skip: int, top: float, 
             group = line.cells[0]
     sheet: Sheet | None = None
     y = top
-    block: list[SetLine] = []
+    block: list[tuple[Line, SetLine]] = []
     for line in lines:
-        block.append(setting.set(line))
+        block.append((line, setting.set(line)))
         if line.keep or line.kind == "group":
             continue
-        if sheet is not None and y + sum(one.height for one in block) > bottom + _SLACK:
+        if sheet is not None and y + sum(one.height for _, one in block) > bottom + _SLACK:
             yield sheet
             sheet = None
-        for one in block:
+        for whole, one in block:
             if sheet is not None and y + one.height > bottom + _SLACK:
                 yield sheet
                 sheet = None
             if sheet is None:
+                if whole.repeats:
+                    one = setting.set(replace(whole, repeats=0))
                 within = one.line.kind in ("row", "subtotal", "cut")
                 sheet, y = Sheet([], group if within else None), top
             if one.line.kind == "group":

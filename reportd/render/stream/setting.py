@@ -151,9 +151,10 @@ class Setting:
     def set(self, line: Line) -> SetLine:
         """`line`, of the whole table, as it stands in this part of it."""
         line = self._picked(line)
+        texts = line.once if line.repeats else line.cells
         match line.kind:
             case "row" if not line.marks and not line.links:
-                cells = [set(text) for set, text in zip(self._setters, line.cells, strict=True)]
+                cells = [set(text) for set, text in zip(self._setters, texts, strict=True)]
             case "row":
                 columns = self._row
                 if line.marks:
@@ -166,7 +167,7 @@ class Setting:
                         self._links[n] if target else column
                         for n, (column, target) in enumerate(zip(columns, line.links, strict=True))
                     ]
-                cells = [column.set(text) for column, text in zip(columns, line.cells, strict=True)]
+                cells = [column.set(text) for column, text in zip(columns, texts, strict=True)]
             case "group" | "cut":
                 cells = [self._wide[line.kind].set(line.cells[0])]
             case _:
@@ -191,7 +192,7 @@ class Setting:
     def _begun(self, line: Line, cut: list[tuple[int, _Column]]) -> Line:
         if line.kind != "row":
             return line
-        cells = list(line.cells)
+        cells = list(line.once)
         for number, column in cut:
             cells[number] = column.clamped(cells[number])
         return replace(line, cells=tuple(cells))

@@ -21,6 +21,7 @@ for (const table of document.querySelectorAll(".rows table")) {
       const next = { ascending: "descending", descending: "none" }[head.getAttribute("aria-sort")] || "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       if (next !== "none") head.setAttribute("aria-sort", next);
+      table.classList.toggle("sorted", next !== "none"); // then every row says its own keys
       const sign = next === "descending" ? -1 : 1;
       for (const [body, rows] of bodies) {
         const keyed = rows.map((row) => [next === "none" ? 0 : key(row, at), row]);

@@ -103,6 +103,26 @@ def test_several_measures_stand_beside_each_other(tmp_path: Path) -> None:
     ]
 
 
+def test_what_lies_within_an_outer_key_stays_together_and_says_how_much_it_repeats(tmp_path: Path) -> None:
+    columns = {"region": "text", "city": "text", "month": "text", "amount": "bigint"}
+    rows = [("S", "Rome", "Jan", 1), ("N", "Oslo", "Jan", 2), ("S", "Bari", "Feb", 3), ("N", "Oslo", "Feb", 4)]
+    options = {"rows": "region,city", "columns": "month"}
+    made = document(tmp_path / "spool", Given("pivot", columns, rows, name="cross", options=options))
+    (grid,) = view_of(made, rows_max=100).parts
+    assert isinstance(grid, Grid)
+    assert [(line.cells[:2], line.repeats) for line in grid.lines] == [
+        (("S", "Rome"), 0),
+        (("S", "Bari"), 1),
+        (("N", "Oslo"), 0),
+        (("Total", ""), 0),
+    ]
+    assert grid.lines[1].once[:2] == ("", "Bari")
+    [file] = CSV().render(made, out=tmp_path, settings=RenderSettings())
+    assert Path(file.path).read_text().splitlines()[1:3] == ["S,Rome,1,,1", "S,Bari,,3,3"], "every row, whole"
+    sheet = opened(made, tmp_path, renderer=XLSX())["cross"]
+    assert [sheet["A2"].value, sheet["A3"].value] == ["S", "S"], "so that it can be filtered"
+
+
 def test_an_empty_pivot_says_so(tmp_path: Path) -> None:
     (grid,) = view_of(pivoted(tmp_path, rows=[]), rows_max=100).parts
     assert isinstance(grid, Grid)

@@ -141,6 +141,16 @@ def test_every_figure_fits_its_column_whatever_the_size(tmp_path: Path) -> None:
                     assert width_em(cell, bold=line.kind == "total") * grid.size <= width - 9, (count, head.title, cell)
 
 
+def test_the_figures_of_a_cross_tab_stand_at_equal_distances(tmp_path: Path) -> None:
+    columns = {"region": "text", "month": "text", "amount": "bigint"}
+    rows = [("N", month, n * 1000) for n, month in enumerate(["I", "September", "May", "Eleventh month"])]
+    given = Given("pivot", columns, rows, options={"rows": "region", "columns": "month"})
+    page, view = arrange(seen(tmp_path, given), paper="A4")
+    widths = grid_of(view).widths
+    assert sum(widths) == pytest.approx(page.inner)
+    assert max(widths[1:]) - min(widths[1:]) < 1, "as far as a screen's pixels allow"
+
+
 def test_too_many_columns_are_divided_and_each_part_says_whose_rows_they_are(tmp_path: Path) -> None:
     columns = {"name": "text", **{f"amount_{n}": "numeric" for n in range(30)}}
     rows = [("Someone", *range(1_000_000, 1_000_030)), ("Someone else", *range(30))]
