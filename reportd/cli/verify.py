@@ -100,10 +100,12 @@ async def _verified(
     except Unreadable as error:
         return [Check("origin", "differs", error.message)]
     found: list[Check] = []
+    key: tuple[str, ...] | None = None
     if address is not None:
         try:
             async with client(address, application_name="reportd verify") as connection:
                 recorded, origin = await checks.recorded(connection, path, origin, job=job)
+                key = await checks.key(connection, origin) if origin else None
         except SchemaError:
             recorded = Check("file", "unknown", "this database has no jobs of reportd")
         found.append(recorded)
@@ -115,12 +117,18 @@ async def _verified(
     found.insert(0, checks.told(origin))
     if again:
         assert address is not None
-        found += await _rerun(path, format, config, config.database.report_dsn or address, origin, given)
+        found += await _rerun(path, format, config, config.database.report_dsn or address, origin, given, key)
     return found
 
 
 async def _rerun(
-    path: Path, format: str, config: Config, source: str, origin: Origin, given: Sequence[str]
+    path: Path,
+    format: str,
+    config: Config,
+    source: str,
+    origin: Origin,
+    given: Sequence[str],
+    key: tuple[str, ...] | None,
 ) -> list[Check]:
     try:
         report = press.find(origin.report, config.reports.directories)
@@ -128,7 +136,7 @@ async def _rerun(
             raise report.error
         params: Mapping[str, Any] = words.params(given, schema_of(report.params))
         async with press.warm(config, source, name="reportd verify") as warm:
-            return await rerun(warm, report, path, format, origin, given=params)
+            return await rerun(warm, report, path, format, origin, given=params, key=key)
     except DatabaseUnavailable:
         raise
     except ReportdError as error:

@@ -99,6 +99,28 @@ async def sample(job: Job, report: Report, parts: Parts) -> Dataset:
     return await asyncio.to_thread(_copy, dataset, found, key, report, own)
 
 
+async def again(job: Job, report: Report, parts: Parts, *, key: Key | None, data_sha256: str) -> Dataset:
+    """The rows of the document that `job` made, read once more: those of `key`, or, where nobody knows it, of the key
+    whose rows have the digest `data_sha256`. `job` is no row; it is cleared by its id.
+
+    Errors: those of a fetch; ReportError where there are no such rows.
+    """
+    dataset, found = await _read(job, report, parts, parts.spool / str(job.id))
+    own = parts.spool / f".{job.id}.a"
+    if key is not None:
+        return await asyncio.to_thread(_copy, dataset, found, key, report, own)
+    same = await asyncio.to_thread(_alike, dataset, found, data_sha256, report, own)
+    if same is None:
+        message = f"no job says whose rows it has, and none of {len(found.keys):,} keys has the same rows today"
+        raise fault(report.source.front, message, line=_burst(report).line)
+    return same
+
+
+def _alike(dataset: Dataset, found: Pieces, data_sha256: str, report: Report, to: Path) -> Dataset | None:
+    copies = (_copy(dataset, found, key, report, to) for key in found.keys)
+    return next((copy for copy in copies if copy.sha256 == data_sha256), None)
+
+
 async def _read(job: Job, report: Report, parts: Parts, directory: Path) -> tuple[Dataset, Pieces]:
     """All rows, from a whole spool that is there already or from the database, and where each key's are."""
     burst = _burst(report)

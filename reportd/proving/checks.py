@@ -11,6 +11,7 @@ from typing import Any, Literal
 from reportd.db import artifacts, jobs
 from reportd.db.artifacts import ArtifactRow
 from reportd.db.queries import Connection
+from reportd.errors import UnknownJob
 from reportd.proving import unspool
 from reportd.proving.origin import Digest, Origin
 
@@ -76,6 +77,21 @@ async def recorded(
     said = f"job {id} made {was.name} with other bytes: {was.bytes:,} then, {size:,} now"
     more = (f"sha256 then {was.sha256}", f"       now  {digest}")
     return Check("file", "differs", said, more), origin
+
+
+async def key(connection: Connection, origin: Origin) -> tuple[str, ...] | None:
+    """Whose rows the file has, as one of a split burst: what its job says, if it is this database's."""
+    try:
+        job = await jobs.get(connection, origin.job or 0)
+    except UnknownJob:
+        return None
+    if (job["result"] or {}).get("data_sha256") != origin.data_sha256:
+        return None
+    match (job["metadata"] or {}).get("reportd"):
+        case {"key": [*values]}:
+            return tuple(values)
+        case _:
+            return None
 
 
 def _fits(row: ArtifactRow, path: Path) -> bool:

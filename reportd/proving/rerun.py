@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 from reportd import fetch, pipeline, spool
 from reportd.job import Artifact, Job
+from reportd.kinds import split
+from reportd.kinds.pieces import Key
 from reportd.press import Press
 from reportd.progress import Progress
 from reportd.proving import apart
@@ -34,16 +36,25 @@ class _Again:
 
 
 async def rerun(
-    press: Press, report: Report, path: Path, format: str, origin: Origin, *, given: Mapping[str, Any]
+    press: Press,
+    report: Report,
+    path: Path,
+    format: str,
+    origin: Origin,
+    *,
+    given: Mapping[str, Any],
+    key: Key | None = None,
 ) -> list[Check]:
     """Make the file at `path` again by `report`; how report, data and bytes compare.
 
-    `given` are parameters that the file does not tell, because they are secret. Errors: those of a job's stages.
+    `given` are parameters that the file does not tell, because they are secret; `key` says whose rows a document of a
+    split burst has, where that is known. Errors: those of a job's stages.
     """
     params = _params(press, report, origin, given)
     job = _job(report, origin, params, format)
     try:
-        again = await _made(press, replace(report, timezone=origin.timezone or report.timezone), origin, job, params)
+        zoned = replace(report, timezone=origin.timezone or report.timezone)
+        again = await _made(press, zoned, origin, job, params, key=key)
         checks = [_version(origin), _report(report, origin), _data(origin, again)]
         return [*(check for check in checks if check is not None), _bytes(path, format, again)]
     finally:
@@ -76,19 +87,20 @@ def _job(report: Report, origin: Origin, params: Params, format: str) -> Job:
     )
 
 
-async def _made(press: Press, report: Report, origin: Origin, job: Job, params: Params) -> _Again:
+async def _made(press: Press, report: Report, origin: Origin, job: Job, params: Params, *, key: Key | None) -> _Again:
     parts = press.parts
-    fetched: Dataset | None = None
-    if report.code is None or not report.code.fetch:
+    fetched = own = None
+    if report.burst is not None and report.burst.split:
+        fetched = await split.again(job, report, parts, key=key, data_sha256=origin.data_sha256)
+        own = await asyncio.to_thread(_dated, fetched, origin)
+    elif report.code is None or not report.code.fetch:
         timezone = report.timezone or press.config.reports.timezone
         directory = parts.spool / str(job.id)
         fetched = await fetch.fetch(
             parts.source, report, params, directory=directory, timezone=timezone, limits=parts.limits
         )
-        # What the job finds is today's data, dated as the file is.
-        dated = replace(fetched, as_of=origin.as_of)
-        await asyncio.to_thread((directory / spool.MANIFEST).write_text, dated.manifest(), encoding="utf-8")
-    completed = await pipeline.produce(job, replace(report, deliver=None), parts, Progress())
+        await asyncio.to_thread(_dated, fetched, origin)
+    completed = await pipeline.produce(job, replace(report, deliver=None), parts, Progress(), dataset=own)
     shown = origin_of(_place(next(each for each in completed.artifacts if each.format == _JSON)), _JSON)
     assert shown is not None
     blocks = {name: (digest,) for name, digest in shown.blocks.items()}
@@ -96,6 +108,13 @@ async def _made(press: Press, report: Report, origin: Origin, job: Job, params: 
         blocks[name] = (*blocks.get(name, ()), Digest(block.rows, block.sha256))
     files = {each.name: _place(each) for each in completed.artifacts if each.format == job.formats[0]}
     return _Again(files, shown.data_sha256, blocks)
+
+
+def _dated(fetched: Dataset, origin: Origin) -> Dataset:
+    """What the job finds: today's data, dated as the file is."""
+    dated = replace(fetched, as_of=origin.as_of)
+    (dated.directory / spool.MANIFEST).write_text(dated.manifest(), encoding="utf-8")
+    return dated
 
 
 def _version(origin: Origin) -> Check | None:

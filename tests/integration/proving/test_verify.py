@@ -22,6 +22,7 @@ from reportd import plugins, press
 from reportd.config import Config
 from reportd.config.tables import Render, Reports, Storage, Worker
 from reportd.db.queries import Connection
+from reportd.errors import ReportError
 from reportd.job import Artifact
 from reportd.press import Press
 from reportd.proving import checks
@@ -260,6 +261,69 @@ async def test_another_version_of_the_report_is_named_with_what_has_changed(warm
         c for c in await rerun(warm, report_in(reports), file, "json", older, given={}) if c.subject == "version"
     ]
     assert version.found.startswith("reportd 0.0.1 made it, this is ")
+
+
+SPLIT = """\
+-- /// report
+-- title = "Statement"
+-- params.low = { type = "int", default = 2 }
+-- burst = { split = "region", name = "Statement of {region}" }
+-- ///
+-- @table sales
+select region, id, amount from sales where id > :low order by region, id;
+-- @kpi total
+select region, sum(amount) as total from sales where id > :low group by region order by region;
+"""
+
+
+async def _burst_is_over(connection: Connection, parent: int) -> bool:
+    query = "select count(*) from reportd.jobs where (id = $1 or parent_id = $1) and outcome is null"
+    return not await connection.fetchval(query, parent)
+
+
+async def test_a_document_of_a_split_burst_is_made_again_of_its_own_rows(
+    dsn: str, shop: Connection, reports: Path, tmp_path: Path
+) -> None:
+    (reports / "statement.sql").write_text(SPLIT)
+    await shop.execute("update sales set region = case id % 3 when 0 then 'north' when 1 then 'south' else 'west' end")
+    async with daemon(dsn, tmp_path / "state", reports) as running:
+        order = "insert into reportd.jobs (kind, formats) values ('statement', '{csv}') returning id"
+        parent = await shop.fetchval(order)
+        await until(lambda: _burst_is_over(shop, parent), running)
+        assert await running.terminate() == 0
+    made = await shop.fetch(
+        "select a.uri, j.metadata->'reportd'->'key'->>0 as key from reportd.artifacts a"
+        " join reportd.jobs j on j.id = a.job_id where j.parent_id = $1 order by j.id",
+        parent,
+    )
+    assert [row["key"] for row in made] == ["north", "south", "west"]
+    [south] = [row["uri"] for row in made if row["key"] == "south"]
+    await asyncio.to_thread(shutil.copy, unquote(urlsplit(south).path), tmp_path / "south.csv")
+    again = await reportd("verify", "south.csv", "--rerun", home=tmp_path, dsn=dsn)
+    assert again.status == 0, again.out
+    assert "made again, every byte is the same" in again.out
+
+
+async def test_a_document_of_a_split_burst_says_which_of_its_rows_have_changed(
+    warm: Press, shop: Connection, reports: Path
+) -> None:
+    (reports / "statement.sql").write_text(SPLIT)
+    await shop.execute("update sales set region = case id % 2 when 0 then 'north' else 'south' end")
+    report = _report(reports, "statement")
+    made = await warm.make(report, {}, formats=["json"])
+    file = place(made.artifacts[0])
+    origin = origin_of(file, "json")
+    assert origin is not None
+    same = await rerun(warm, report, file, "json", origin, given={})
+    assert [check.state for check in same] == ["holds"] * 3, "no job says whose rows it has: their digest does"
+    await shop.execute("update sales set amount = 99.99 where id = 8")
+    found = {c.subject: c for c in await rerun(warm, report, file, "json", origin, given={}, key=("north",))}
+    assert found["data"].more == ('block "sales": other values', 'block "total": other values')
+    assert "99.99" in "\n".join(found["again"].more)
+    with pytest.raises(ReportError, match="region = east has no rows any more"):
+        await rerun(warm, report, file, "json", origin, given={}, key=("east",))
+    with pytest.raises(ReportError, match="no job says whose rows it has, and none of 2 keys has the same rows today"):
+        await rerun(warm, report, file, "json", origin, given={})
 
 
 async def _completed(connection: Connection, job: int) -> Mapping[str, str] | None:
