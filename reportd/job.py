@@ -79,9 +79,9 @@ class Job:
     schedule_id: int | None = None
     slot: datetime | None = None
     parent_id: int | None = None
-    claim_id: int | None = None
     backoff: Mapping[str, Any] | None = None
     never_retry: frozenset[str] = frozenset()
+    claim_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ create table reportd.claims (
   at timestamptz not null default clock_timestamp(),
   queue text collate "C" not null,
   jobs bigint[] not null
-);
+) with (toast_tuple_target = 8160); -- it lives for milliseconds: to compress its list would cost more than the row
 comment on table reportd.claims is 'One batch of jobs in a worker''s hands: what is given back when it dies.';
 comment on column reportd.claims.id is 'The batch.';
 comment on column reportd.claims.worker is 'Who has it.';

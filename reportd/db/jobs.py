@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
 import asyncpg
@@ -25,7 +24,8 @@ Hint: TypeAlias = tuple[datetime, int]
 """Where in a lane the next claim's scan starts: (run_at, id)."""
 
 ID_MAX = 2**63 - 1
-_IN_ORDER = itemgetter(*(column.name for column in fields(Job)))
+# What a claim gives of each job, in the order of the class; its lane and its batch are the same for all.
+_WIDTH = len(fields(Job)) - len(("queue", "priority", "claim_id"))
 START: Hint = (datetime(1, 1, 2, tzinfo=UTC), 0)
 JobRow: TypeAlias = Mapping[str, Any]
 """A whole row of `reportd.jobs`, by column."""
@@ -98,8 +98,9 @@ async def claim(
         default_timeout_s=default_timeout_s,
         default_max_attempts=default_max_attempts,
     )
-    scan = rows[0]
-    claimed = [_job(row) for row in rows if row["id"] is not None]
+    scan = rows[-1]
+    claim_id = scan["claim_id"]
+    claimed = [_job(row, lane, claim_id) for row in rows[:-1]]
     last = (claimed[-1].run_at, claimed[-1].id) if claimed else None
     return claimed, Scan(scan["xmin"], scan["xmax"], scan["at"], last, full=len(claimed) >= demand)
 
@@ -128,7 +129,7 @@ async def take_turns(
         default_timeout_s=default_timeout_s,
         default_max_attempts=default_max_attempts,
     )
-    return [_job(row) for row in rows if row["id"] is not None], rows[0]["wait_s"]
+    return [_job(row, lane, row["claim_id"]) for row in rows if row["id"] is not None], rows[0]["wait_s"]
 
 
 async def begin(
@@ -182,15 +183,22 @@ async def complete(
     )
 
 
-async def complete_brief(conn: Connection, *, worker: int, jobs: Sequence[tuple[int, int]]) -> list[int]:
-    """Complete (id, attempt) pairs without files or results; the ids still ours. Claims stay: see `drop_claims`."""
+async def complete_brief(
+    conn: Connection, *, worker: int, jobs: Sequence[tuple[int, int]], emptied: Collection[int] = ()
+) -> list[int]:
+    """Complete (id, attempt) pairs without files or results; the ids still ours.
+
+    `emptied`: the batches of claims that have no other job left; they go with the last of the pairs.
+    """
     tries: dict[int, list[int]] = {}
     for id, attempt in jobs:
         tries.setdefault(attempt, []).append(id)
     completed: list[int] = []
-    for attempt, ids in tries.items():  # nearly always one: the first
-        rows = await QUERIES["complete_brief"].rows(conn, worker=worker, ids=ids, attempt=attempt)
-        completed += [row["id"] for row in rows]
+    while tries:  # nearly always one: the first
+        attempt, ids = tries.popitem()
+        gone = [] if tries else list(emptied)
+        done = await QUERIES["complete_brief"].value(conn, worker=worker, ids=ids, attempt=attempt, emptied=gone)
+        completed += done or []
     return completed
 
 
@@ -306,11 +314,6 @@ async def unblock(conn: Connection) -> int:
     A job that waits may have been locked at that time, or its dependency have ended while the row was being inserted.
     """
     return int(await QUERIES["unblock"].value(conn))
-
-
-async def drop_claims(conn: Connection, *, claims: Collection[int]) -> None:
-    """Forget batches whose last job has ended."""
-    await QUERIES["drop_claims"].rows(conn, claims=list(claims))
 
 
 async def unfinished(conn: Connection, *, ids: Collection[int]) -> dict[int, int]:
@@ -440,9 +443,10 @@ def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if value is None else dict(value)
 
 
-def _job(row: asyncpg.Record) -> Job:
-    job = Job(*_IN_ORDER(row))
+def _job(row: asyncpg.Record, lane: Lane, claim_id: int | None) -> Job:
+    job = Job(*row[:2], lane.queue, lane.priority, *row[2:_WIDTH], claim_id)
     job.formats = tuple(job.formats or ())
-    job.deliver = tuple(job.deliver)
-    job.never_retry = frozenset(job.never_retry)
+    job.deliver = tuple(job.deliver or ())
+    job.metadata = job.metadata or {}
+    job.never_retry = frozenset(job.never_retry or ())
     return job

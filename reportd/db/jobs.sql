@@ -28,8 +28,9 @@ order by lane.priority desc, lane.oldest;
 -- name: claim(queue, priority, demand, worker, kinds, after_run_at, after_id, default_timeout_s, default_max_attempts)
 -- Take up to `demand` due jobs of a lane, the oldest first, and note the batch.
 -- By ctid, since no plan can turn that into a join. statement_timestamp() is no later than the snapshot, and lets the
--- index end the scan. A worker that was declared dead has no row any more and gets nothing. There is always one row,
--- without an id when nothing was taken: it has the scan's snapshot (see queue/hint.py).
+-- index end the scan. A worker that was declared dead has no row any more and gets nothing. The last row is no job: it
+-- has the batch, if there is one, and the scan's snapshot (see queue/hint.py). What most jobs don't have comes as NULL,
+-- since every value costs both sides something.
 with me as materialized (
   select id from reportd.workers where id = :worker for key share
 ),
@@ -53,42 +54,42 @@ taken as (
     limit :demand
     for update skip locked
   ))
-  returning id, kind, queue, priority, run_at, created_at, attempt, failures, crashes, max_attempts, timeout_s, params,
-    params_resolved, formats, name, deliver, template, requested_by, department, tenant, metadata, schedule_id, slot,
-    parent_id
+  returning id, kind, run_at, created_at, attempt, failures, crashes, max_attempts, timeout_s, params, params_resolved,
+    formats, name, nullif(deliver, '[]') as deliver, template, requested_by, department, tenant,
+    nullif(metadata, '{}') as metadata, schedule_id, slot, parent_id
 ),
 batch as (
   insert into reportd.claims (worker, queue, jobs)
-  select :worker, :queue, array_agg(id order by run_at, id) from taken having count(*) > 0
+  select :worker, :queue, array_agg(id) from taken having count(*) > 0
   returning id
+),
+scan as (
+  select (select id from batch) as claim_id, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xmax, statement_timestamp() as at
 )
-select taken.id, taken.kind, taken.queue, taken.priority, taken.run_at, taken.created_at, taken.attempt, taken.failures,
-  taken.crashes, coalesce(taken.max_attempts, kinds.max_attempts, queues.max_attempts, :default_max_attempts) as max_attempts,
+select taken.id, taken.kind, taken.run_at, taken.created_at, taken.attempt, taken.failures, taken.crashes,
+  coalesce(taken.max_attempts, kinds.max_attempts, queues.max_attempts, :default_max_attempts) as max_attempts,
   coalesce(taken.timeout_s, kinds.timeout_s, queues.timeout_s, :default_timeout_s) as timeout_s,
-  coalesce(kinds.backoff, queues.backoff) as backoff, coalesce(kinds.never_retry, '{}') as never_retry,
   taken.params, taken.params_resolved, taken.formats, taken.name, taken.deliver, taken.template, taken.requested_by,
   taken.department, taken.tenant, taken.metadata, taken.schedule_id, taken.slot, taken.parent_id,
-  (select batch.id from batch) as claim_id,
-  scan.xmin, scan.xmax, scan.at
-from (
-  select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin,
-    pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xmax, statement_timestamp() as at
-) as scan
-left join taken on true
+  coalesce(kinds.backoff, queues.backoff) as backoff, kinds.never_retry,
+  scan.claim_id, scan.xmin, scan.xmax, scan.at
+from taken
 left join reportd.kinds on kinds.name = taken.kind
-left join reportd.queues on queues.name = taken.queue
+left join reportd.queues on queues.name = :queue
+full join scan on false
 order by taken.run_at, taken.id;
 
 -- name: take_turns(queue, priority, demand, worker, kinds, default_timeout_s, default_max_attempts)
 -- The claim from a queue with limits; one row at least, without an id when nothing was taken.
-select (taken.job).id, (taken.job).kind, (taken.job).queue, (taken.job).priority, (taken.job).run_at,
-  (taken.job).created_at, (taken.job).attempt, (taken.job).failures, (taken.job).crashes,
+select (taken.job).id, (taken.job).kind, (taken.job).run_at, (taken.job).created_at, (taken.job).attempt,
+  (taken.job).failures, (taken.job).crashes,
   coalesce((taken.job).max_attempts, kinds.max_attempts, queues.max_attempts, :default_max_attempts) as max_attempts,
   coalesce((taken.job).timeout_s, kinds.timeout_s, queues.timeout_s, :default_timeout_s) as timeout_s,
-  coalesce(kinds.backoff, queues.backoff) as backoff, coalesce(kinds.never_retry, '{}') as never_retry,
   (taken.job).params, (taken.job).params_resolved, (taken.job).formats, (taken.job).name, (taken.job).deliver,
   (taken.job).template, (taken.job).requested_by, (taken.job).department, (taken.job).tenant, (taken.job).metadata,
-  (taken.job).schedule_id, (taken.job).slot, (taken.job).parent_id, taken.claim_id, taken.wait_s
+  (taken.job).schedule_id, (taken.job).slot, (taken.job).parent_id,
+  coalesce(kinds.backoff, queues.backoff) as backoff, kinds.never_retry, taken.claim_id, taken.wait_s
 from reportd.take_turns(:queue, :priority, :demand, :worker, :kinds) as taken
 left join reportd.kinds on kinds.name = (taken.job).kind
 left join reportd.queues on queues.name = :queue;
@@ -151,9 +152,10 @@ select true as done, reportd.settle(:claim, done.id), (select count(*) from sent
   case when exists (select from reportd.waits where on_job = done.id) then reportd.unblock(array[done.id]) end
 from done;
 
--- name: complete_brief(worker, ids, attempt)
--- Many ends at once, of jobs without files or results; a first try leaves no row in attempts.
--- One attempt number for all: pairs would need a join, and its plan is quadratic or worse.
+-- name: complete_brief(worker, ids, attempt, emptied)
+-- Many ends at once, of jobs without files or results, and of the batches of claims whose last jobs they are.
+-- A first try leaves no row in attempts. One attempt number for all: pairs would need a join, and its plan is quadratic
+-- or worse.
 with done as (
   update reportd.jobs
   set outcome = 'completed', finished_at = clock_timestamp(), percent = 100, step = null, message = null, eta = null,
@@ -167,8 +169,11 @@ tried as (
 ),
 counted as (
   insert into reportd.tallies (queue, outcome, jobs) select queue, 'completed', count(*) from done group by queue
+),
+dropped as (
+  delete from reportd.claims where id = any (:emptied)
 )
-select id, (
+select array_agg(id) as ids, (
   select reportd.unblock(array_agg(distinct on_job)) from reportd.waits where on_job = any (array(select id from done))
 ) from done;
 
@@ -316,10 +321,6 @@ left join lateral (
   offset 0 -- one look at the index per job, whatever the planner thinks of the table's size
 ) as held on true
 where held.id is null or held.cancel_requested_at is not null;
-
--- name: drop_claims(claims)
--- Batches whose last job has ended.
-delete from reportd.claims where id = any (:claims);
 
 -- name: unblock()
 -- Let go what waits for jobs that have ended, where their ends could not; and count it.

@@ -19,7 +19,8 @@ log = structlog.get_logger()
 
 # Long enough for company, short enough that nobody waits for it.
 GATHER_S = 0.002
-BATCH = 250
+ENOUGH = 250
+BATCH = 1000
 
 
 class Flusher:
@@ -53,7 +54,7 @@ class Flusher:
         """Flush for ever; a database that is away gets everything when it is back."""
         while True:
             await self._wake.wait()
-            if len(self._done) < BATCH:
+            if len(self._done) < ENOUGH:
                 await asyncio.sleep(GATHER_S)
             self._wake.clear()
             while batch := self._done[:BATCH]:
@@ -67,10 +68,11 @@ class Flusher:
             try:
                 async with session(self._pool) as conn:
                     done = await jobs.complete_brief(
-                        conn, worker=self._worker, jobs=[(job.id, job.attempt) for job in batch]
+                        conn,
+                        worker=self._worker,
+                        jobs=[(job.id, job.attempt) for job in batch],
+                        emptied=emptied,
                     )
-                    if emptied:
-                        await jobs.drop_claims(conn, claims=emptied)
             except DatabaseUnavailable as error:
                 log.warning("job.unwritten", jobs=len(batch), error=str(error))
                 await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311  spreads load, hides nothing

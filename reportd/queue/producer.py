@@ -30,6 +30,8 @@ SHARES: tuple[Share, ...] = ("long", "brief", "process")
 _BATCH_SHARE = 0.25
 # And no more than so many at a time: a longer claim keeps the first of its jobs waiting for the last.
 _BATCH = 300
+# A connection is kept for so long while there is more to claim.
+_SESSION_S = 1.0
 # A queue at its limit is asked again this soon: the job that makes room may end in another daemon.
 _FULL_S = 0.25
 
@@ -93,7 +95,10 @@ class Producer:
             # Until a claim's answer is here, jobs may be ours without our knowing.
             self._unsure = True
             async with session(self._pool) as conn:
-                wait_s = await self._round(conn)
+                until = time.monotonic() + _SESSION_S
+                # Without a pause in between: the server finds the next jobs while these run.
+                while wait_s is None and not self.full and time.monotonic() < until:
+                    wait_s = await self._round(conn)
             self._unsure = False
         return wait_s
 

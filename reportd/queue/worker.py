@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -79,6 +80,7 @@ async def work(
 
     `announce(worker)` tells the database what can be ordered; `ready` is called when jobs are being claimed.
     """
+    _spare_the_collector()
     while not shutdown.stop.is_set():
         try:
             me = await _register(pool, kinds, settings)
@@ -93,6 +95,16 @@ async def work(
             await _registered(me, pool=pool, kinds=kinds, settings=settings, shutdown=shutdown)
         except* LeaseLost:
             log.error("worker.lost", worker=me, hint="its lease ran out, others took its jobs; it registers anew")
+
+
+def _spare_the_collector() -> None:
+    """Look for cycles among the young more seldom, and never again in what was imported.
+
+    A thousand brief jobs in hand are tens of thousands of objects without a cycle: to walk through them at Python's own
+    pace was an eighth of what such a job costs here.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 async def _register(pool: Pool, kinds: Mapping[str, Kind], settings: WorkerSettings) -> int:

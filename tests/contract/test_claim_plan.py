@@ -21,7 +21,7 @@ alter table reportd.jobs enable trigger user;
 """
 CALLS = {
     "claim": "('default', 0::smallint, 10, 1, '{noop}', '-infinity', 0, 300, 4)",
-    "complete_brief": "(1, '{1,2,3}', 1)",
+    "complete_brief": "(1, '{1,2,3}', 1, '{}')",
     "begin": "(1, 1, 1, null)",
     "complete": "(1, 1, 1, 1, '[]', '[]', null, null)",
     "interrupted": "(1, '{1,2,3}', '{1,1,1}')",
