@@ -80,17 +80,18 @@ def _never_rescued() -> None:
 
 
 def _lease_unread() -> None:
-    _without(workers, "expired", "where lease_until < clock_timestamp()", "where lease_until > '-infinity'")
+    _without(workers, "suspects", "where lease_until < clock_timestamp() + make_interval(secs => $4)", "where $4 >= 0")
+    _without(workers, "suspects", "lease_until < clock_timestamp()\n    and", "lease_until > '-infinity'\n    and")
 
 
 def _outage_unforgiven() -> None:
     _without(
-        workers, "expired", "and clock_timestamp() >= pg_postmaster_start_time() + make_interval(secs => lease_s)", ""
+        workers, "suspects", "and clock_timestamp() >= pg_postmaster_start_time() + make_interval(secs => lease_s)", ""
     )
     whole = Rescuer.step
 
     async def step(self: Rescuer) -> None:
-        self._not_before = 0.0
+        self._not_before = self._look_at = 0.0
         await whole(self)
 
     Rescuer.step = step  # type: ignore[method-assign]

@@ -170,8 +170,12 @@ async def _drain(connection: Connection, worker: int, *, retried: bool) -> int:
             if retried and batch and batch[0].attempt == 1:
                 await _fail(connection, worker, batch)
                 continue
-            ended = await jobs.complete_brief(connection, worker=worker, jobs=[(job.id, job.attempt) for job in batch])
-            await jobs.drop_claims(connection, claims={job.claim_id for job in batch if job.claim_id is not None})
+            ended = await jobs.complete_brief(
+                connection,
+                worker=worker,
+                jobs=[(job.id, job.attempt) for job in batch],
+                emptied={job.claim_id for job in batch if job.claim_id is not None},
+            )
             done += len(ended)
     return done
 

@@ -33,7 +33,7 @@ from reportd.job import PLAIN, Artifact, Backoff, Completed, Delivery, Job
 from reportd.kinds.deliver import DeliverKind
 from reportd.kinds.kind import Kind
 from reportd.loops import every
-from reportd.maintenance.rescuer import Rescuer
+from reportd.maintenance.rescuer import NEAR_S, Rescuer
 from reportd.maintenance.scheduler import Scheduler
 from reportd.progress import Progress
 from reportd.queue.executor import Policy
@@ -172,7 +172,7 @@ async def serve(options: Options) -> None:
     rescuer = Rescuer(pool=pool, me=me, lease_s=options.lease_s, crashes_max=options.crashes_max)
     try:
         async with asyncio.TaskGroup() as group:
-            crew = [group.create_task(every(min(2.0, options.lease_s / 3), rescuer.step))]
+            crew = [group.create_task(every(min(NEAR_S, options.lease_s / 3), rescuer.step))]
             if options.scheduler:
                 scheduler = Scheduler(pool=pool, interval_s=_PLANS_S, catch_up_max=_CATCH_UP_MAX)
                 crew.append(group.create_task(every(_PLANS_S, scheduler.step)))

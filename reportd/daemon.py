@@ -35,10 +35,9 @@ from reportd.loops import Step, every
 from reportd.maintenance.gatherer import Gatherer
 from reportd.maintenance.pruner import Pruner
 from reportd.maintenance.reloader import Reloader
-from reportd.maintenance.rescuer import Rescuer
+from reportd.maintenance.rescuer import NEAR_S, Rescuer
 from reportd.maintenance.retention import Retention
 from reportd.maintenance.scheduler import Scheduler
-from reportd.maintenance.unblocker import Unblocker
 from reportd.pipeline import Parts
 from reportd.queue.executor import Policy
 from reportd.queue.producer import Claiming
@@ -195,10 +194,9 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
     worker, storage = config.worker, config.storage
     rescuer = Rescuer(pool=pool, me=me, lease_s=worker.lease_s, crashes_max=worker.crashes_max)
     pruner = Pruner(pool=pool, spool=parts.spool, store=parts.store, orphan_age_s=storage.orphan_age_s)
-    crew: list[tuple[float, Step]] = [(min(2.0, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
+    crew: list[tuple[float, Step]] = [(min(NEAR_S, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
     crew.append((SPOOL_S, pruner.prune_spool))
     crew.append((5.0, Gatherer(pool=pool).step))
-    crew.append((5.0, Unblocker(pool=pool).step))
     if "scheduler" in worker.roles:
         plans = config.schedules
         scheduler = Scheduler(pool=pool, interval_s=plans.interval_s, catch_up_max=plans.catch_up_max)

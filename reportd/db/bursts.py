@@ -39,11 +39,6 @@ async def divide(
     return done is not None
 
 
-async def any_open(conn: Connection) -> bool:
-    """Whether a parent waits for children."""
-    return bool(await QUERIES["any_open"].value(conn))
-
-
 async def abandon(conn: Connection) -> int:
     """Ask the children of cancelled parents to stop; how many there were."""
     return len(await QUERIES["abandon"].rows(conn))

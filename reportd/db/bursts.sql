@@ -32,10 +32,6 @@ made as (
 )
 select true as done, reportd.settle(:claim, parent.id) from parent;
 
--- name: any_open()
--- Whether a parent waits for children.
-select exists (select from reportd.checkpoints where step = 'burst');
-
 -- name: abandon()
 -- Children of a parent that was cancelled are cancelled with it.
 select child.id, reportd.cancel(child.id)

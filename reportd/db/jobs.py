@@ -308,12 +308,13 @@ async def interrupted(
     return [((row["id"], row["attempt"]), row["reason"]) for row in rows]
 
 
-async def unblock(conn: Connection) -> int:
-    """Let go what waits for jobs that have ended, where the statement of their end could not; how many had ended.
+async def unblock(conn: Connection) -> bool:
+    """Let go what waits for jobs that have ended, where the statement of their end could not.
 
     A job that waits may have been locked at that time, or its dependency have ended while the row was being inserted.
+    Also whether the parent of a burst waits for its children: asked at once, since idle daemons ask it all the time.
     """
-    return int(await QUERIES["unblock"].value(conn))
+    return bool(await QUERIES["unblock"].value(conn))
 
 
 async def unfinished(conn: Connection, *, ids: Collection[int]) -> dict[int, int]:
@@ -444,7 +445,8 @@ def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _job(row: asyncpg.Record, lane: Lane, claim_id: int | None) -> Job:
-    job = Job(*row[:2], lane.queue, lane.priority, *row[2:_WIDTH], claim_id)
+    values: tuple[Any, ...] = (*row[:2], lane.queue, lane.priority, *row[2:_WIDTH], claim_id)
+    job = Job(*values)
     job.formats = tuple(job.formats or ())
     job.deliver = tuple(job.deliver or ())
     job.metadata = job.metadata or {}

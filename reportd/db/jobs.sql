@@ -323,8 +323,8 @@ left join lateral (
 where held.id is null or held.cancel_requested_at is not null;
 
 -- name: unblock()
--- Let go what waits for jobs that have ended, where their ends could not; and count it.
-select count(*), reportd.unblock(array_agg(waits.on_job))
+-- Let go what waits for jobs that have ended, where their ends could not; and whether a parent waits for its children.
+select exists (select from reportd.checkpoints where step = 'burst') as open, reportd.unblock(array_agg(waits.on_job))
 from (select distinct on_job from reportd.waits) as waits
 left join reportd.jobs on jobs.id = waits.on_job
 where jobs.id is null or jobs.outcome is not null;

@@ -117,9 +117,9 @@ async def due(conn: Connection) -> ScheduleRow | None:
     return None if row is None else ScheduleRow(**row)
 
 
-async def next_due(conn: Connection) -> datetime | None:
-    """The next tick of all plans."""
-    return cast("datetime | None", await QUERIES["next_due"].value(conn))
+async def wait_s(conn: Connection) -> float | None:
+    """Seconds until a plan has something to do, 0 or less: it has now; None: no plan ever will as they stand."""
+    return cast("float | None", await QUERIES["wait_s"].value(conn))
 
 
 async def plan(

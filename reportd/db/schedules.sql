@@ -54,9 +54,17 @@ order by next_run_at nulls first, id
 limit 1
 for update of schedules skip locked;
 
--- name: next_due()
--- The next tick of all; one that waits for a job to end is looked after every two seconds.
-select min(least(next_run_at, case when waiting_slot is not null then clock_timestamp() + interval '2 seconds' end))
+-- name: wait_s()
+-- Seconds until a plan has something to do; a tick that waits for a job to end is looked after every two seconds.
+select min(case
+  when planned_at is null then 0
+  when waiting_slot is not null and not exists (
+    select from reportd.jobs where jobs.id = last_job_id and jobs.outcome is null
+  ) then 0
+  else least(
+    extract(epoch from next_run_at - clock_timestamp()), case when waiting_slot is not null then 2 end
+  )
+end)::double precision
 from reportd.schedules where is_active and not is_paused and retired_at is null;
 
 -- name: plan(id, next_run_at, error)

@@ -31,6 +31,22 @@ class WorkerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """A daemon that may be dead. `here`: the caller can look at its process; `late`: its lease has run out.
+
+    `left_s` is what remains of its lease, in seconds; below zero for one whose lease ran out while the server was away.
+    """
+
+    id: int
+    pid: int
+    process_start: str
+    lease_until: datetime
+    here: bool
+    late: bool
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rescued:
     """A job taken from a dead worker and its status now: pending, failed (crash-loop), or cancelled (on request)."""
 
@@ -51,8 +67,12 @@ async def register(
     kinds: Sequence[str],
     roles: Sequence[str],
     lease_s: float,
+    waiting: bool = True,
 ) -> int:
-    """Write the daemon's row, with a lease of `lease_s` from now; its id, higher than any before."""
+    """Write the daemon's row, with a lease of `lease_s` from now; its id, higher than any before.
+
+    `waiting`: it is to be told of new jobs.
+    """
     id = await QUERIES["register"].value(
         conn,
         host=host,
@@ -64,6 +84,7 @@ async def register(
         kinds=list(kinds),
         roles=list(roles),
         lease_s=lease_s,
+        waiting=waiting,
     )
     return cast(int, id)
 
@@ -102,15 +123,15 @@ async def list_(conn: Connection) -> list[WorkerRow]:
     return [WorkerRow(**row) for row in await QUERIES["list_"].rows(conn)]
 
 
-async def expired(conn: Connection, *, not_before: datetime | None = None) -> list[WorkerRow]:
-    """Daemons whose lease has run out; none before `not_before`, nor within one lease of the server's own start."""
-    return [WorkerRow(**row) for row in await QUERIES["expired"].rows(conn, not_before=not_before)]
+async def suspects(conn: Connection, *, host: str, boot_id: str, pid_namespace: str, horizon_s: float) -> list[Suspect]:
+    """Daemons whose processes the caller can look at, and those whose lease ends within `horizon_s` seconds.
 
-
-async def on_host(conn: Connection, *, host: str, boot_id: str, pid_namespace: str) -> list[WorkerRow]:
-    """Daemons whose processes the caller can look at."""
-    rows = await QUERIES["on_host"].rows(conn, host=host, boot_id=boot_id, pid_namespace=pid_namespace)
-    return [WorkerRow(**row) for row in rows]
+    Nobody is late within one lease of the server's own start.
+    """
+    rows = await QUERIES["suspects"].rows(
+        conn, host=host, boot_id=boot_id, pid_namespace=pid_namespace, horizon_s=horizon_s
+    )
+    return [Suspect(**row) for row in rows]
 
 
 async def rescue(
@@ -118,8 +139,8 @@ async def rescue(
 ) -> list[Rescued]:
     """Give a dead worker's jobs back and remove it; a job that crashes for the `crashes_max`-th time fails.
 
-    Safe with many daemons at it: one does it, the others get nothing. With `lease_until` (as `expired` read it) nothing
-    happens when the worker has renewed since; without, the caller knows by other means that the process is gone.
+    Safe with many daemons at it: one does it, the others get nothing. With `lease_until` (as `suspects` read it)
+    nothing happens when the worker has renewed since; without, the caller knows that its process is gone.
     """
     async with conn.transaction():
         # Two statements, since the second must see every claim that committed before the row was locked.

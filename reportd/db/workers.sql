@@ -1,10 +1,10 @@
 -- Daemons: their registration, their lease, and what becomes of the jobs of a dead one.
 
--- name: register(host, boot_id, pid_namespace, pid, process_start, version, kinds, roles, lease_s)
+-- name: register(host, boot_id, pid_namespace, pid, process_start, version, kinds, roles, lease_s, waiting)
 -- A daemon has started.
-insert into reportd.workers (host, boot_id, pid_namespace, pid, process_start, version, kinds, roles, lease_s, lease_until)
+insert into reportd.workers (host, boot_id, pid_namespace, pid, process_start, version, kinds, roles, lease_s, waiting, lease_until)
 values (
-  :host, :boot_id, :pid_namespace, :pid, :process_start, :version, :kinds, :roles, :lease_s,
+  :host, :boot_id, :pid_namespace, :pid, :process_start, :version, :kinds, :roles, :lease_s, :waiting,
   clock_timestamp() + make_interval(secs => :lease_s)
 )
 returning id;
@@ -29,20 +29,17 @@ update reportd.workers set waiting = :waiting where id = :worker;
 select id, host, boot_id, pid_namespace, pid, process_start, version, roles, kinds, started_at, lease_until
 from reportd.workers order by id desc;
 
--- name: expired(not_before)
--- Daemons that have not renewed in time. After its own start the server gives everybody one lease to come back.
-select id, host, boot_id, pid_namespace, pid, process_start, version, roles, kinds, started_at, lease_until
+-- name: suspects(host, boot_id, pid_namespace, horizon_s)
+-- Daemons whose processes the caller can see, and those whose lease runs out within `horizon_s`, or has run out.
+-- After its own start the server gives everybody one lease to come back.
+select id, pid, process_start, lease_until,
+  host = :host and boot_id = :boot_id and pid_namespace = :pid_namespace as here,
+  lease_until < clock_timestamp()
+    and clock_timestamp() >= pg_postmaster_start_time() + make_interval(secs => lease_s) as late,
+  extract(epoch from lease_until - clock_timestamp())::double precision as left_s
 from reportd.workers
-where lease_until < clock_timestamp()
-  and clock_timestamp() >= pg_postmaster_start_time() + make_interval(secs => lease_s)
-  and clock_timestamp() >= coalesce(:not_before, '-infinity'::timestamptz)
-order by id;
-
--- name: on_host(host, boot_id, pid_namespace)
--- Daemons whose processes the caller can see, and those of the host's earlier boots, whose processes are gone.
-select id, host, boot_id, pid_namespace, pid, process_start, version, roles, kinds, started_at, lease_until
-from reportd.workers
-where host = :host and boot_id = :boot_id and pid_namespace = :pid_namespace
+where lease_until < clock_timestamp() + make_interval(secs => :horizon_s)
+  or (host = :host and boot_id = :boot_id and pid_namespace = :pid_namespace)
 order by id;
 
 -- name: lock(worker, lease_until)

@@ -50,15 +50,11 @@ class Scheduler:
     async def step(self) -> float:
         """Plan and settle all that is due, each plan in a transaction of its own; seconds until the next slot."""
         async with session(self._pool) as conn:
-            advanced = True
-            while advanced:
+            while (wait_s := await schedules.wait_s(conn)) is not None and wait_s <= 0:
                 async with conn.transaction():
-                    advanced = await self._advance(conn)
-            upcoming = await schedules.next_due(conn)
-            now = await schedules.now(conn)
-        if upcoming is None:
-            return self._interval_s
-        return max(0.05, (upcoming - now).total_seconds())
+                    if not await self._advance(conn):
+                        break  # another scheduler is at it
+        return self._interval_s if wait_s is None else max(0.05, wait_s)
 
     async def _advance(self, conn: Connection) -> bool:
         """Work out one plan, or settle what is due of it; False when there is none."""

@@ -116,6 +116,7 @@ async def _register(pool: Pool, kinds: Mapping[str, Kind], settings: WorkerSetti
             roles=settings.roles,
             kinds=sorted(kinds),
             lease_s=settings.lease_s,
+            waiting=settings.listen_dsn is not None,
         )
 
 

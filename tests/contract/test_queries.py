@@ -31,9 +31,8 @@ ROWS = {
     ("schedules", "due"): schedules.ScheduleRow,
     ("schedules", "list_"): schedules.ScheduleRow,
     ("schedules", "occurrences"): schedules.Occurrence,
-    ("workers", "expired"): workers.WorkerRow,
     ("workers", "list_"): workers.WorkerRow,
-    ("workers", "on_host"): workers.WorkerRow,
+    ("workers", "suspects"): workers.Suspect,
 }
 # What a claim tells beside the jobs, and what it need not tell, since it asked for it.
 EXTRA = {("jobs", "claim"): {"xmin", "xmax", "at"}, ("jobs", "take_turns"): {"wait_s"}}

@@ -14,11 +14,19 @@ DEFAULT = Lane("default", 0)
 ERROR = {"code": "query", "message": "it broke", "retryable": True, "attempt": 1, "detail": {}}
 
 
-async def register(conn: Connection, *, lease_s: float = 15, kinds: Sequence[str] = ("noop",), **identity: Any) -> int:
+async def register(
+    conn: Connection, *, lease_s: float = 15, kinds: Sequence[str] = ("noop",), waiting: bool = True, **identity: Any
+) -> int:
     """A worker of this host, alive for `lease_s`."""
     place = {"host": "here", "boot_id": "boot", "pid_namespace": "pid:[1]", "pid": 7, "process_start": "100"}
     return await workers.register(
-        conn, **{**place, **identity}, version="1", kinds=list(kinds), roles=["worker"], lease_s=lease_s
+        conn,
+        **{**place, **identity},
+        version="1",
+        kinds=list(kinds),
+        roles=["worker"],
+        lease_s=lease_s,
+        waiting=waiting,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from reportd.db import jobs, workers
 from reportd.db.queries import Connection
+from reportd.db.workers import Suspect
 from tests.conftest import Eventually
 from tests.integration.db.desk import count, finish, order, register, take
 
@@ -17,8 +18,29 @@ async def expire(conn: Connection, worker: int) -> None:
     )
 
 
+async def suspects(conn: Connection, *, horizon_s: float) -> list[Suspect]:
+    return await workers.suspects(conn, host="here", boot_id="boot", pid_namespace="pid:[1]", horizon_s=horizon_s)
+
+
+async def late(conn: Connection) -> list[int]:
+    return [each.id for each in await suspects(conn, horizon_s=0) if each.late]
+
+
 async def test_ids_rise_with_every_registration(conn: Connection) -> None:
     assert await register(conn) < await register(conn)
+
+
+async def test_a_worker_that_only_polls_is_not_told_of_new_jobs(conn: Connection, other: Connection) -> None:
+    heard: list[str] = []
+    await other.add_listener("reportd_jobs", lambda *notice: heard.append(str(notice[2])))
+    await register(conn, waiting=False)
+    await order(conn)
+    await other.fetchval("select 1")
+    assert heard == []
+    await register(conn)
+    await order(conn)
+    await other.fetchval("select 1")
+    assert heard == ["reportd_jobs"]
 
 
 async def test_renew_moves_the_lease_on(conn: Connection, worker: int) -> None:
@@ -39,7 +61,7 @@ async def test_only_a_lease_that_ran_out_is_expired(conn: Connection, worker: in
     dead = await register(conn, lease_s=0.1)
 
     async def expired() -> list[int]:
-        return [row.id for row in await workers.expired(conn)]
+        return await late(conn)
 
     # A lease of 0.1 s: the server has been up for longer.
     assert await eventually(expired) == [dead]
@@ -49,22 +71,24 @@ async def test_only_a_lease_that_ran_out_is_expired(conn: Connection, worker: in
 async def test_nobody_expires_within_a_lease_of_the_servers_start(conn: Connection) -> None:
     dead = await register(conn, lease_s=10**6)
     await expire(conn, dead)
-    assert await workers.expired(conn) == []
+    assert await late(conn) == []
 
 
-async def test_nobody_expires_before_the_rescuer_allows(conn: Connection) -> None:
-    dead = await register(conn, lease_s=0.001)
-    await expire(conn, dead)
-    now = datetime.now(UTC)
-    assert await workers.expired(conn, not_before=now + timedelta(hours=1)) == []
-    assert [row.id for row in await workers.expired(conn, not_before=now - timedelta(hours=1))] == [dead]
-
-
-async def test_on_host_names_workers_whose_processes_can_be_seen(conn: Connection, worker: int) -> None:
+async def test_suspects_are_workers_whose_processes_can_be_seen(conn: Connection, worker: int) -> None:
     await register(conn, pid_namespace="pid:[2]")
     await register(conn, host="elsewhere")
-    here = await workers.on_host(conn, host="here", boot_id="boot", pid_namespace="pid:[1]")
-    assert [(row.id, row.pid, row.process_start) for row in here] == [(worker, 7, "100")]
+    here = await suspects(conn, horizon_s=0)
+    assert [(row.id, row.pid, row.process_start, row.here, row.late) for row in here] == [
+        (worker, 7, "100", True, False)
+    ]
+    assert 0 < here[0].left_s <= 15
+
+
+async def test_a_lease_that_will_run_out_makes_a_suspect(conn: Connection) -> None:
+    elsewhere = await register(conn, host="elsewhere", lease_s=10)
+    await register(conn, host="elsewhere", lease_s=10**6)
+    assert await suspects(conn, horizon_s=5) == []
+    assert [(row.id, row.here, row.late) for row in await suspects(conn, horizon_s=11)] == [(elsewhere, False, False)]
 
 
 async def test_rescue_gives_back_what_the_dead_held_and_no_more(conn: Connection, worker: int) -> None:
@@ -140,7 +164,7 @@ async def test_a_worker_that_renewed_meanwhile_is_not_rescued(conn: Connection) 
     await order(conn)
     await take(conn, late)
     await expire(conn, late)
-    (seen,) = await workers.expired(conn)
+    (seen,) = await suspects(conn, horizon_s=0)
     await workers.renew(conn, worker=late, lease_s=15)
     assert await workers.rescue(conn, worker=late, crashes_max=3, lease_until=seen.lease_until) == []
     assert [row.id for row in await workers.list_(conn)] == [late]
