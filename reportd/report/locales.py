@@ -1,4 +1,4 @@
-"""How a locale writes numbers and dates, and the few words that reportd itself prints into a document.
+"""How a locale writes numbers and dates, and with which words it says what reportd itself prints into a document.
 
 A small table instead of a library: reports need separators, a date order and a dozen words, not calendars. A tag is
 looked up whole (`de-AT`), then by its language (`de`), then as English.
@@ -12,109 +12,22 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from reportd.report.words import BY_LANGUAGE
+
 NO_BREAK_SPACE = "\u00a0"
 NARROW_NO_BREAK_SPACE = "\u202f"
-_ENGLISH_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_GERMAN_MONTHS = ("Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt", "Nov", "Dez")
-
-WORDS_EN: Mapping[str, str] = {
-    "yes": "yes",
-    "no": "no",
-    "total": "Total",
-    "subtotal": "Subtotal",
-    "running": "{measure}, running",
-    "continued": "(continued)",
-    "page": "Page {page} of {pages}",
-    "as of": "Data as of {time}",
-    "no rows": "No rows",
-    "no rows for": "No rows for {filters}",
-    "cut": "This document shows the first {shown} of {count} rows of “{table}”.",
-    "cut here": "Cut here: {left} more rows of “{table}” are in the sheet and the CSV file.",
-    "no font": "{count} characters ({characters}) have no font here and stand as boxes; they are right in the "
-    "sheet and the CSV file. To print them: {line}",
-    "cut totals": "Totals cover all {count} rows; the sheet and the CSV file have every row.",
-    "against": "vs {label}",
-    "before": "before",
-    "and": "and",
-    "none": "none",
-    "by": "{measure} by {dimension}",
-    "no values": "No values to draw",
-    "alt": "{title}: {count} values, from {low} to {high}",
-    "points": "pp",
-    "chart cut": "The first {shown} of {count} are drawn.",
-    "pie parts": "{count} parts are too many for a pie: they are drawn as bars.",
-    "area negative": "An area can't show values below zero: they are drawn as lines.",
-    "pie negative": "A pie shows no values below zero: they are drawn as bars.",
-    "share": "{title}: {parts}",
-    "columns": "columns {first}–{last} of {count}",
-    "thousands": "k",
-    "millions": "M",
-    "billions": "bn",
-    "sheet summary": "Summary",
-    "sheet chart data": "Chart data",
-    "sheet sheets": "In this workbook",
-    "sheet rows": "Rows",
-    "sheet origin": "Where these numbers come from",
-    "sheet report": "Report",
-    "sheet job": "Job",
-    "sheet made by": "Made by",
-    "sheet params": "Parameters",
-    "sheet report text": "SHA-256 of the report",
-    "sheet data": "SHA-256 of the data",
-    "sheet goes on": "Goes on in {sheets}: a sheet holds no more rows.",
-    "sheet as text": "{column}: {count} that a cell can’t hold exactly, kept as text.",
-    "sheet cut": "{column}: {count} longer than a cell can hold, cut and marked there.",
-    "sheet unlinked": "{column}: {count} addresses are plain text, since a sheet holds no more links.",
-}
-
-WORDS_DE: Mapping[str, str] = {
-    "yes": "ja",
-    "no": "nein",
-    "total": "Summe",
-    "subtotal": "Zwischensumme",
-    "running": "{measure} kumuliert",
-    "continued": "(Fortsetzung)",
-    "page": "Seite {page} von {pages}",
-    "as of": "Datenstand {time}",
-    "no rows": "Keine Zeilen",
-    "no rows for": "Keine Zeilen für {filters}",
-    "cut": "Dieses Dokument zeigt die ersten {shown} von {count} Zeilen von „{table}“.",
-    "cut here": "Hier gekürzt: {left} weitere Zeilen von „{table}“ stehen in der Tabelle und der CSV-Datei.",
-    "no font": "Für {count} Zeichen ({characters}) fehlt hier eine Schrift, sie stehen als Kästchen; in der Tabelle "
-    "und der CSV-Datei sind sie richtig. Abhilfe: {line}",
-    "cut totals": "Summen umfassen alle {count} Zeilen; Tabelle und CSV-Datei enthalten jede Zeile.",
-    "against": "ggü. {label}",
-    "before": "zuvor",
-    "and": "und",
-    "none": "keine",
-    "by": "{measure} nach {dimension}",
-    "no values": "Keine Werte darzustellen",
-    "alt": "{title}: {count} Werte, von {low} bis {high}",
-    "points": "%-Pkt.",
-    "chart cut": "Dargestellt sind die ersten {shown} von {count}.",
-    "pie parts": "{count} Teile sind zu viele für ein Kreisdiagramm: sie sind als Balken dargestellt.",
-    "area negative": "Eine Fläche kann keine Werte unter null zeigen: sie sind als Linien dargestellt.",
-    "pie negative": "Ein Kreisdiagramm zeigt keine Werte unter null: sie sind als Balken dargestellt.",
-    "share": "{title}: {parts}",
-    "columns": "Spalten {first}–{last} von {count}",
-    "thousands": "\u00a0Tsd.",
-    "millions": "\u00a0Mio.",
-    "billions": "\u00a0Mrd.",
-    "sheet summary": "Übersicht",
-    "sheet chart data": "Diagrammdaten",
-    "sheet sheets": "In dieser Arbeitsmappe",
-    "sheet rows": "Zeilen",
-    "sheet origin": "Herkunft der Zahlen",
-    "sheet report": "Bericht",
-    "sheet job": "Auftrag",
-    "sheet made by": "Erzeugt von",
-    "sheet params": "Parameter",
-    "sheet report text": "SHA-256 des Berichts",
-    "sheet data": "SHA-256 der Daten",
-    "sheet goes on": "Fortsetzung in {sheets}: ein Blatt fasst nicht mehr Zeilen.",
-    "sheet as text": "{column}: {count}, die eine Zelle nicht genau fasst, als Text.",
-    "sheet cut": "{column}: {count} länger als eine Zelle fasst, dort gekürzt und markiert.",
-    "sheet unlinked": "{column}: {count} Adressen sind einfacher Text, da ein Blatt nicht mehr Verweise fasst.",
+_MONTHS: Mapping[str, tuple[str, ...]] = {
+    language: tuple(names.split())
+    for language, names in {
+        "en": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+        "de": "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez",
+        "fr": "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
+        "es": "ene feb mar abr may jun jul ago sept oct nov dic",
+        "it": "gen feb mar apr mag giu lug ago set ott nov dic",
+        "pt": "jan fev mar abr mai jun jul ago set out nov dez",
+        "nl": "jan feb mrt apr mei jun jul aug sep okt nov dec",
+        "pl": "sty lut mar kwi maj cze lip sie wrz paź lis gru",
+    }.items()
 }
 
 
@@ -135,9 +48,9 @@ class Locale:
     day: str = "{d} {mon}"
     excel_date: str = "[$-409]dd mmm yyyy"
     clock24: bool = True
-    months: tuple[str, ...] = _ENGLISH_MONTHS
-    words: Mapping[str, str] = field(default_factory=lambda: WORDS_EN)
+    months: tuple[str, ...] = _MONTHS["en"]
     letter: bool = False
+    words: Mapping[str, str] = field(default_factory=lambda: BY_LANGUAGE["en"])
 
     @property
     def language(self) -> str:
@@ -146,22 +59,24 @@ class Locale:
 
 
 def _dotted(
-    tag: str,
-    *,
-    group: str = ".",
-    decimal: str = ",",
-    percent: str = NO_BREAK_SPACE,
-    words: Mapping[str, str] = WORDS_EN,
-    months: tuple[str, ...] = (),
+    tag: str, *, group: str = ".", decimal: str = ",", percent: str = NO_BREAK_SPACE, day: str = "{d}. {mon}"
 ) -> Locale:
-    day = "{d}. {mon}" if months else "{dd}.{mm}."
-    return Locale(tag, group, decimal, percent, "{dd}.{mm}.{y}", day, "dd.mm.yyyy", months=months, words=words)
+    return _spoken_in(Locale(tag, group, decimal, percent, "{dd}.{mm}.{y}", day, "dd.mm.yyyy"), day="{dd}.{mm}.")
 
 
 def _slashed(tag: str, *, group: str, percent: str = NO_BREAK_SPACE) -> Locale:
-    return Locale(tag, group, ",", percent, "{dd}/{mm}/{y}", "{dd}/{mm}", "dd/mm/yyyy", months=())
+    return _spoken_in(Locale(tag, group, ",", percent, "{dd}/{mm}/{y}", "{d} {mon}", "dd/mm/yyyy"), day="{dd}/{mm}")
 
 
+def _spoken_in(habits: Locale, *, day: str) -> Locale:
+    """`habits` with the months and words of its language; where the months are not known, `day` has none."""
+    months = _MONTHS.get(habits.language, ())
+    words = BY_LANGUAGE.get(habits.language, BY_LANGUAGE["en"])
+    return replace(habits, months=months, day=habits.day if months else day, words=words)
+
+
+_DUTCH = Locale("nl", ".", ",", "", "{dd}-{mm}-{y}", "{d} {mon}", "dd-mm-yyyy")
+_SWEDISH = Locale("sv", NO_BREAK_SPACE, ",", NO_BREAK_SPACE, "{y}-{mm}-{dd}", "{mm}-{dd}", "yyyy-mm-dd")
 _LOCALES: Mapping[str, Locale] = {
     locale.tag: locale
     for locale in (
@@ -175,18 +90,18 @@ _LOCALES: Mapping[str, Locale] = {
             letter=True,
         ),
         Locale("en-CA", date="{y}-{mm}-{dd}", day="{mon} {d}", excel_date="yyyy-mm-dd", letter=True),
-        _dotted("de", words=WORDS_DE, months=_GERMAN_MONTHS),
-        _dotted("de-CH", group="’", decimal=".", percent="", words=WORDS_DE, months=_GERMAN_MONTHS),
+        _dotted("de"),
+        _dotted("de-CH", group="’", decimal=".", percent=""),
         _slashed("fr", group=NARROW_NO_BREAK_SPACE, percent=NARROW_NO_BREAK_SPACE),
         _slashed("es", group="."),
         _slashed("it", group=".", percent=""),
         _slashed("pt", group=".", percent=""),
-        Locale("nl", ".", ",", "", "{dd}-{mm}-{y}", "{dd}-{mm}", "dd-mm-yyyy", months=()),
-        Locale("sv", NO_BREAK_SPACE, ",", NO_BREAK_SPACE, "{y}-{mm}-{dd}", "{mm}-{dd}", "yyyy-mm-dd", months=()),
+        _spoken_in(_DUTCH, day="{dd}-{mm}"),
+        _spoken_in(_SWEDISH, day="{mm}-{dd}"),
         _dotted("da"),
         _dotted("nb", group=NO_BREAK_SPACE),
         _dotted("fi", group=NO_BREAK_SPACE),
-        _dotted("pl", group=NO_BREAK_SPACE, percent=""),
+        _dotted("pl", group=NO_BREAK_SPACE, percent="", day="{d} {mon}"),
         _dotted("cs", group=NO_BREAK_SPACE),
     )
 }

@@ -28,13 +28,13 @@ from reportd.report import frontmatter
 from reportd.report.definition import Block, ColumnLook, Param, Report, Translation
 from reportd.report.fault import fault, nearest
 from reportd.report.frontmatter import FrontMatter, Table
-from reportd.report.locales import WORDS_EN
+from reportd.report.words import BY_LANGUAGE
 
 FOLDER = "i18n/"
 _FILE = re.compile(r"i18n/([a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*)\.toml")
 _SENTENCES = ("title", "subtitle", "description", "confidentiality")
 _TABLES = ("blocks", "columns", "params", "texts", "words")
-_WORDS = {key.replace(" ", "_"): key for key in WORDS_EN}
+_WORDS = {key.replace(" ", "_"): key for key in BY_LANGUAGE["en"]}
 
 
 def belongs(file: str) -> bool:
@@ -133,7 +133,7 @@ def _texts(front: FrontMatter, name: str, *, known: Collection[str] | None = Non
 
 
 def _check_placeholders(front: FrontMatter, key: str, word: str) -> None:
-    allowed = {name for _, name, _, _ in Formatter().parse(WORDS_EN[_WORDS[key]]) if name}
+    allowed = {name for _, name, _, _ in Formatter().parse(BY_LANGUAGE["en"][_WORDS[key]]) if name}
     try:
         used = [(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(word) if name is not None]
     except ValueError as error:

@@ -13,6 +13,9 @@ _MONTHS = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
     "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
+    "pl": "styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik listopad grudzień",
+    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
 }
 _OPEN = {
     "en": ("from {}", "until {}", "all time"),
@@ -20,6 +23,9 @@ _OPEN = {
     "fr": ("à partir du {}", "jusqu’au {}", "depuis toujours"),
     "es": ("desde {}", "hasta {}", "todo el período"),
     "it": ("dal {}", "fino al {}", "tutto il periodo"),
+    "nl": ("vanaf {}", "tot en met {}", "de hele periode"),
+    "pl": ("od {}", "do {}", "cały okres"),
+    "pt": ("desde {}", "até {}", "todo o período"),
 }
 _EN_DASH = "–"
 
