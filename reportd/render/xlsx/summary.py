@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from io import BytesIO
 from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from xlsxwriter import Workbook
 from reportd.render.xlsx.cells import DIGITS_MAX
 from reportd.render.xlsx.charts import HEIGHT, draw
 from reportd.render.xlsx.grid import PAPERS, Grid, footer_of
+from reportd.render.xlsx.logo import picture
 from reportd.render.xlsx.styles import MUTED, RULE, TILE, Styles
 from reportd.render.xlsx.texts import fitting, printable
 from reportd.render.xlsx.words import words
@@ -28,6 +30,7 @@ _FIRST, _LAST = 1, 2 * _TILES - 1
 _PIXELS = 5 * 138 + 4 * 16
 _LINE_PIXELS = 20
 _NOTE_CHARACTERS = 105
+_LOGO_ROOM = 8
 
 
 class SummaryWriter:
@@ -73,8 +76,7 @@ class SummaryWriter:
 
     def _write_title(self) -> None:
         document = self._document
-        self._sheet.set_row(self._row, 12)
-        self._next()
+        self._write_logo()
         self._sheet.set_row(self._row, 30)
         self._line(document.title, font_size=20, bold=True, font_color=self._styles.theme.accent, valign="vcenter")
         if document.subtitle:
@@ -83,6 +85,30 @@ class SummaryWriter:
         if document.description:
             self._paragraph(document.description, font_color=MUTED)
         self._sheet.set_row(self._row, 6)
+        self._next()
+
+    def _write_logo(self) -> None:
+        """The theme's logo in a row of its own; without one a little room."""
+        logo = self._document.theme.logo
+        shown = logo and picture(logo, as_of_s=int(self._document.as_of.timestamp()))
+        if not shown:
+            self._sheet.set_row(self._row, 12)
+            self._next()
+            return
+        self._sheet.set_row_pixels(self._row, shown.height + 2 * _LOGO_ROOM)
+        self._sheet.insert_image(
+            self._row,
+            _FIRST,
+            "logo",
+            {
+                "image_data": BytesIO(shown.content),
+                "x_scale": shown.width / shown.pixels[0],
+                "y_scale": shown.height / shown.pixels[1],
+                "y_offset": _LOGO_ROOM,
+                "object_position": 2,
+                "decorative": True,
+            },
+        )
         self._next()
 
     def _write_filters(self) -> None:
@@ -186,7 +212,7 @@ class SummaryWriter:
         params = json.dumps(dict(origin.params), ensure_ascii=False, sort_keys=True, default=str)
         facts = {
             "report": origin.report,
-            "job": str(origin.job) if origin.job is not None else "",
+            "job": str(origin.job) if origin.job else "",  # a preview has none
             "params": params if origin.params else "",
             "report text": origin.report_sha256,
             "data": origin.data_sha256,
