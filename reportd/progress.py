@@ -17,31 +17,19 @@ _ETA_MAX_S = 10 * 365 * 86_400.0
 class Progress:
     """What a running attempt tells about itself. Written by the kind, read by the watcher, never sent by itself."""
 
-    __slots__ = (
-        "_began",
-        "_entered",
-        "_paced",
-        "cpu_s",
-        "eta",
-        "message",
-        "peak_bytes",
-        "percent",
-        "signal",
-        "step",
-        "steps_s",
-    )
+    step: str = Step.INITIALIZING
+    percent: int = 0
+    message: str | None = None
+    eta: datetime | None = None
+    cpu_s: float = 0.0
+    peak_bytes: int = 0
+    signal: str | None = None
+    _paced: tuple[float, float] | None = None
 
     def __init__(self) -> None:
-        self.step: str = Step.INITIALIZING
-        self.percent: int = 0
-        self.message: str | None = None
-        self.eta: datetime | None = None
+        # The rest stands on the class: thousands of brief jobs a second never touch it.
         self.steps_s: dict[str, float] = {}
-        self.cpu_s: float = 0.0
-        self.peak_bytes: int = 0
-        self.signal: str | None = None
         self._began = self._entered = time.monotonic()
-        self._paced: tuple[float, float] | None = None
 
     def enter(self, step: Step, message: str | None = None) -> None:
         """The attempt goes on to `step`; the seconds so far are booked on the one before."""

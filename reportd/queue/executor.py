@@ -171,8 +171,8 @@ class Executor:
         self._drop([job])
 
     def _drop(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            self._taken[self._attempts.pop((job.id, job.attempt)).share] -= 1
+        attempts = self._attempts
+        self._taken.subtract(Counter([attempts.pop((job.id, job.attempt)).share for job in jobs]))
         if not self._attempts:
             self._idle.set()
         self._freed()

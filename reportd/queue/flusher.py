@@ -83,9 +83,9 @@ class Flusher:
             return
 
     def _emptied(self, batch: list[Job]) -> list[int]:
-        for job in batch:
-            self.settled(job)
-        emptied = [claim for claim in {job.claim_id for job in batch} if claim is not None and self._out[claim] <= 0]
+        ended = Counter(job.claim_id for job in batch if job.claim_id is not None)
+        self._out.subtract(ended)
+        emptied = [claim for claim in ended if self._out[claim] <= 0]
         for claim in emptied:
             del self._out[claim]
         return emptied
