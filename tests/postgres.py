@@ -80,7 +80,7 @@ def databases(dsn: str) -> Iterator[Databases]:
 async def fresh(dsn: str, *, template: str = "template0") -> AsyncIterator[str]:
     """A new database on the server at `dsn`, dropped at the end whoever still uses it; its DSN."""
     name = f"reportd_test_{secrets.token_hex(6)}"
-    await _execute(dsn, f"create database {name} template {template}")
+    await _execute(dsn, f"create database {name} template {template}", on_15=" strategy file_copy")
     try:
         yield with_database(dsn, name)
     finally:
@@ -94,10 +94,11 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         thread.submit(asyncio.run, work).result()
 
 
-async def _execute(dsn: str, statement: str) -> None:
+async def _execute(dsn: str, statement: str, *, on_15: str = "") -> None:
+    """Run `statement`, with `on_15` after it where the server is that new."""
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute(statement)
+        await connection.execute(statement + (on_15 if connection.get_server_version().major >= 15 else ""))
     finally:
         await connection.close()
 

@@ -72,8 +72,14 @@ def _words(path: Path, page: int) -> tuple[Word, ...]:
             bold = "Bold" in str((font or {}).get("/BaseFont", ""))
             found.append(Word(text.strip(), x, y, size * abs(outer[0]) * abs(matrix[0]), bold))
 
-    PdfReader(path, strict=True).pages[page].extract_text(visitor_text=visit)
+    _reader(path).pages[page].extract_text(visitor_text=visit)
     return tuple(sorted(found, key=lambda word: (-round(word.y), word.x)))
+
+
+@lru_cache(maxsize=4)
+def _reader(path: Path) -> PdfReader:
+    """Kept from page to page: to find a first page costs as much as to read it."""
+    return PdfReader(path, strict=True)
 
 
 def printed(document: Document, out: Path, *, rows_max: int = 2000) -> Printed:
