@@ -95,14 +95,17 @@ def settings(scratch: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def warm(config: Config, source_dsn: str, *, name: str) -> AsyncIterator[Press]:
-    """A press whose render process is warm, and ends with this context. `name` is what the server calls us.
+async def warm(
+    config: Config, source_dsn: str, *, name: str, formats: Mapping[str, str] | None = None
+) -> AsyncIterator[Press]:
+    """A press whose render process is warm, and ends with this context. `name` is what the server calls us; `formats`
+    (name → `module:class`; default: those installed) are all that it makes.
 
     Errors: RenderError where no render process can be started.
     """
     source = await create_pool(source_dsn, min_size=0, max_size=2, application_name=name, statement_cache_size=0)
     try:
-        async with daemon.parts_of(config, source, source) as parts:
+        async with daemon.parts_of(config, source, source, formats=formats) as parts:
             await parts.render.start()
             yield Press(config, parts)
     finally:

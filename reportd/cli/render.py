@@ -76,7 +76,9 @@ def _format(name: str) -> str:
 
 async def _make(config: Config, source_dsn: str, report: Report, given: Mapping[str, Any], format: str) -> Artifact:
     """The report's file in the scratch directory. Errors are those of a job's stages."""
-    async with press.warm(config, source_dsn, name="reportd render") as warm:
+    # PDF's engine alone takes longer to start than all the rest.
+    only = {format: plugins.formats()[format]}
+    async with press.warm(config, source_dsn, name="reportd render", formats=only) as warm:
         completed = await warm.make(report, given, formats=[format])
     return completed.artifacts[0]
 
