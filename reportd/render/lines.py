@@ -300,6 +300,10 @@ def _held(following: Iterable[Line]) -> bool:
     rows = 0
     for line in following:
         match line.kind:
+            case "row":
+                rows += 1
+                if rows >= _KEEP_ROWS:
+                    return False
             case "total":
                 return rows < _KEEP_ROWS
             case "subtotal" | "cut":
@@ -307,10 +311,6 @@ def _held(following: Iterable[Line]) -> bool:
                     return True
             case "group":
                 return False
-            case "row":
-                rows += 1
-                if rows >= _KEEP_ROWS:
-                    return False
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import uharfbuzz
 
@@ -17,6 +18,7 @@ _END = "\0"
 _FIGURES = "0123456789.,:-/% \u2212\u2013"
 _SOFT_HYPHEN = "\u00ad"
 _PANGO = 1024
+_HEADS_MAX = 5_000
 
 
 class Face:
@@ -29,8 +31,9 @@ class Face:
         self._upem = face.upem
         glyphs = {chr(code): self._font.get_nominal_glyph(code) for code in file.characters}
         self._glyphs = {character: glyph for character, glyph in glyphs.items() if glyph is not None}
+        self._glyphs.pop(_SOFT_HYPHEN, None)
         self._used: set[str] = set()
-        self.knows = frozenset(self._glyphs) - {_SOFT_HYPHEN}
+        self.knows = frozenset(self._glyphs)
         self.figures = self._unkerned()
 
     @property
@@ -45,8 +48,8 @@ class Face:
 
     def glyph(self, character: str) -> tuple[str, int]:
         """The glyph and its advance in the font's units; it will be embedded."""
-        self._used.add(character)
         glyph = self._glyphs[character]
+        self._used.add(character)
         return f"{glyph:04x}", self._font.get_glyph_h_advance(glyph)
 
     def kerning(self, first: str, second: str) -> int:
@@ -92,25 +95,30 @@ class Face:
 
 
 class Strike:
-    """Sets text in a face of one size, left to right, with kerning; only texts whose characters the face knows."""
+    """Sets text in a face of one size, left to right, with kerning."""
 
     def __init__(self, face: Face, size: float) -> None:
         self._face, self._size = face, size
-        self._pairs = _Pairs(self)
-        self._is_plain = frozenset(face.figures).issuperset
-        self._plain: dict[int, str] = {}
+        self._heads = _Heads(_Pairs(self))
+        self._figures: dict[int, str] = {}
         self._advances: dict[str, float] = {}
 
     def show(self, text: str) -> Shown:
-        """`text`, not empty, as glyphs."""
-        if self._is_plain(text):
-            if not self._plain:
-                self._plain = {ord(character): self.pair(character, _END)[0] for character in self._face.figures}
-                self._advances = {character: self.pair(character, _END)[1] for character in self._face.figures}
-            return f"<{text.translate(self._plain)}>", sum(map(self._advances.__getitem__, text))
-        # Kerning goes by pairs, and there are few: looking them up is ten times as fast as shaping the whole text.
-        found = list(map(self._pairs.__getitem__, zip(text, text[1:] + _END, strict=True)))
-        return f"<{''.join([pair[0] for pair in found])}>", sum([pair[1] for pair in found])
+        """`text`, not empty, as glyphs. Raises KeyError for a character that the face does not know."""
+        # Texts of a column often differ in their last figures alone, and no two figures are kerned.
+        head = text.rstrip(self._face.figures)
+        tail = text[len(head) :]
+        if not tail:
+            shown, width = self._heads[head + _END]
+            return f"<{shown}>", width
+        if not self._figures:
+            for character in self._face.figures:
+                self._figures[ord(character)], self._advances[character] = self.pair(character, _END)
+        advance = sum(map(self._advances.__getitem__, tail))
+        if not head:
+            return f"<{tail.translate(self._figures)}>", advance
+        shown, width = self._heads[head + tail[0]]
+        return f"<{shown}{tail.translate(self._figures)}>", width + advance
 
     def pair(self, first: str, second: str) -> Shown:
         """`first` as a glyph, and its advance with what the pair is kerned by."""
@@ -120,6 +128,22 @@ class Strike:
         # WeasyPrint drops the fraction; to do the same keeps the ends of long texts together.
         thousandths = int(advance - units * 1000 / _PANGO / self._size) if kerning else 0
         return glyph + (f">{thousandths}<" if thousandths else ""), units / _PANGO
+
+
+class _Heads(dict[str, Shown]):
+    """Beginnings of texts, each by what it is and the character that comes next; made once as long as remembered."""
+
+    def __init__(self, pairs: _Pairs) -> None:
+        super().__init__()
+        self._pairs = pairs
+
+    def __missing__(self, head: str) -> Shown:
+        # Kerning goes by pairs, and there are few: looking them up is ten times as fast as shaping the whole text.
+        found = [self._pairs[pair] for pair in pairwise(head)]
+        if len(self) >= _HEADS_MAX:
+            self.clear()
+        shown = self[head] = "".join([glyph for glyph, _ in found]), sum([advance for _, advance in found])
+        return shown
 
 
 class _Pairs(dict[tuple[str, str], Shown]):

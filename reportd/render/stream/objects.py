@@ -6,7 +6,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Sequence
 from hashlib import md5
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain
 from typing import BinaryIO
 
 from isal import isal_zlib
@@ -33,7 +33,7 @@ class Objects:
         self._plain = array("Q")  # number, offset, …
         self._runs = array("Q")  # first number, count, number of the object stream, index of the first in it, …
         self._pack: list[str] = []
-        self._packed: list[int] = []
+        self._packed: list[range] = []
         self._put(_HEADER)
 
     def number(self, count: int = 1) -> int:
@@ -57,10 +57,13 @@ class Objects:
         if len(self._pack) + len(data) > _PACK_MAX:
             self._flush()
             while len(data) > _PACK_MAX:
-                self._pack, self._packed = list(data[:_PACK_MAX]), list(range(first, first + _PACK_MAX))
+                self._pack, self._packed = list(data[:_PACK_MAX]), [range(first, first + _PACK_MAX)]
                 self._flush()
                 first, data = first + _PACK_MAX, data[_PACK_MAX:]
-        self._packed.extend(range(first, first + len(data)))
+        after = first + len(data)
+        if self._packed and self._packed[-1].stop == first:
+            first = self._packed.pop().start
+        self._packed.append(range(first, after))
         self._pack.extend(data)
 
     def plain(self, number: int, data: bytes) -> None:
@@ -113,14 +116,13 @@ class Objects:
         if not self._pack:
             return
         number = self.number()
-        offsets = accumulate(map(len, self._pack), lambda offset, length: offset + length + 1, initial=0)
-        index = [f"{packed} {offset}" for packed, offset in zip(self._packed, offsets, strict=False)]
-        head = " ".join(index).encode() + b"\n"
+        offsets = accumulate([len(packed) + 1 for packed in self._pack], initial=0)
+        index = zip(chain.from_iterable(self._packed), offsets, strict=False)
+        head = " ".join(map(str, chain.from_iterable(index))).encode() + b"\n"
         start = 0
-        for position, (packed, after) in enumerate(pairwise([*self._packed, 0])):
-            if after != packed + 1:
-                self._runs.extend((self._packed[start], position + 1 - start, number, start))
-                start = position + 1
+        for run in self._packed:
+            self._runs.extend((run.start, len(run), number, start))
+            start += len(run)
         entries = b"/Type/ObjStm/N %d/First %d" % (len(self._pack), len(head))
         self._pack, pack, self._packed = [], self._pack, []
         self.stream(number, head + "\n".join(pack).encode("latin-1"), entries)

@@ -61,23 +61,23 @@ class Typesetter:
 
     def shower(self, type: Type) -> Callable[[str], Shown]:
         """A function from a text to its operators (where the font of `type` is chosen) and its width in px."""
-        face = self._faces[type.bold][0]
-        knows, show_known = face.knows.issuperset, face.at(type.size).show
+        show_known, knows = self._faces[type.bold][0].at(type.size).show, self.knower(type)
 
         def show(text: str) -> Shown:
-            if knows(text):
+            try:
                 shown, width = show_known(text)
-                return f"[{shown}]TJ", width
-            if self.knows(text, type):
-                return self._mixed(text, type)
-            ((operators, width, _),) = self.wrapped(text, type, None)
-            return operators, width
+            except KeyError:
+                if knows(text):
+                    return self._mixed(text, type)
+                ((operators, width, _),) = self.wrapped(text, type, None)
+                return operators, width
+            return f"[{shown}]TJ", width
 
         return show
 
-    def knows(self, text: str, type: Type) -> bool:
-        """Whether our font has every character of `text`."""
-        return self._known[type.bold].issuperset(text)
+    def knower(self, type: Type) -> Callable[[str], bool]:
+        """A function from a text to whether our font has all its characters."""
+        return self._known[type.bold].issuperset
 
     def wrapped(self, text: str, type: Type, room: float | None, *, shape: Shape | None = None) -> list[Tall]:
         """`text` in lines of at most `room` px, set by Pango; its fonts may need more height than a `shape`'s lines."""
@@ -137,7 +137,6 @@ class Setting:
         shapes = geometry.shapes
         self._typesetter = typesetter
         self._row = self._columns(None)
-        self._setters = [column.set for column in self._row]
         self._links = self._columns(geometry.link)
         self._marked = {mark: self._columns(type) for mark, type in geometry.marks.items()}
         self._sums = {
@@ -154,7 +153,7 @@ class Setting:
         texts = line.once if line.repeats else line.cells
         match line.kind:
             case "row" if not line.marks and not line.links:
-                cells = [set(text) for set, text in zip(self._setters, texts, strict=True)]
+                cells = [column[text] for column, text in zip(self._row, texts, strict=True)]
             case "row":
                 columns = self._row
                 if line.marks:
@@ -167,9 +166,9 @@ class Setting:
                         self._links[n] if target else column
                         for n, (column, target) in enumerate(zip(columns, line.links, strict=True))
                     ]
-                cells = [column.set(text) for column, text in zip(columns, texts, strict=True)]
+                cells = [column[text] for column, text in zip(columns, texts, strict=True)]
             case "group" | "cut":
-                cells = [self._wide[line.kind].set(line.cells[0])]
+                cells = [self._wide[line.kind][line.cells[0]]]
             case _:
                 cells = self._sum(line)
         shape = self._geometry.shapes[line.kind]
@@ -206,7 +205,7 @@ class Setting:
 
     def _sum(self, line: Line) -> list[Cell]:
         columns = self._sums[line.kind]
-        cells = [column.set(text) for column, text in zip(columns[line.span :], line.cells[line.span :], strict=True)]
+        cells = [column[text] for column, text in zip(columns[line.span :], line.cells[line.span :], strict=True)]
         return [columns[0].reaching(line.cells[0], columns[line.span - 1]), *cells]
 
     def _picked(self, line: Line) -> Line:
@@ -215,8 +214,8 @@ class Setting:
         return picked(line, self._places)
 
 
-class _Column:
-    """Sets the texts of one column, each text once as long as it is remembered."""
+class _Column(dict[str, Cell]):
+    """The texts of one column, set; each text once as long as it is remembered."""
 
     def __init__(
         self,
@@ -228,25 +227,22 @@ class _Column:
         cut: bool = True,
         type: Type | None = None,
     ) -> None:
+        super().__init__()
         kind = slot.type if type is None else type
         self._slot, self._type, self._wraps, self._cut = slot, kind, wraps, cut
         self._shape, self._typesetter = shape, typesetter
-        self._show = typesetter.shower(kind)
+        self._show, self._knows = typesetter.shower(kind), typesetter.knower(kind)
         # What differs from the type of all rows is chosen for this text, and undone.
         self._chosen = (
             ("", "") if type is None else (f"{_choice(kind, typesetter)} ", f" {_choice(slot.type, typesetter)}")
         )
-        self._known: dict[str, Cell] = {}
         self.end = slot.x + slot.width
 
-    def set(self, text: str) -> Cell:
-        """`text` in the column."""
-        found = self._known.get(text)
-        if found is None:
-            if len(self._known) >= _CACHE_MAX:
-                self._known.clear()
-            found = self._known[text] = self.reaching(text, self)
-        return found
+    def __missing__(self, text: str) -> Cell:
+        if len(self) >= _CACHE_MAX:
+            self.clear()
+        cell = self[text] = self.reaching(text, self)
+        return cell
 
     def reaching(self, text: str, last: _Column) -> Cell:
         """`text` in the room from this column to the `last`; over more than one it begins on the left."""
@@ -254,7 +250,7 @@ class _Column:
             return ()
         before, after = self._chosen
         slot, end = self._slot, last.end
-        if not self._typesetter.knows(text, self._type):
+        if not self._knows(text):
             return self._elsewhere(text, last)
         shown = self._lines(text) if self._wraps else (self._show(text),)
         if slot.align_right and last is self:

@@ -58,6 +58,7 @@ class Sheets:
         self._body = f"{typesetter.font(row)} {colour(row)}"
         self._furniture = self._drawing("furniture", self._drawn(geometry.furniture))
         self._box = b"[0 0 %.4f %.4f]" % (geometry.width * PX, geometry.height * PX)
+        self._marks = _Marks()
         self.bodies: list[int] = []
 
     def write(
@@ -95,11 +96,12 @@ class Sheets:
         """The page's content; its tags are written, its links' numbers returned."""
         geometry = self._geometry
         cells = sum(len(line.cells) for _, line in sheet.lines)
+        marks = self._marks.up_to(cells)
         body = self._objects.number(1 + len(sheet.lines) + cells)
         self.bodies.append(body)
         number = body + 1
         rows: list[int] = []
-        tags: list[int] = []
+        tags: list[str] = []
         texts: list[str] = []
         links: list[_Link] = []
         drawings: list[str] = []
@@ -110,36 +112,35 @@ class Sheets:
             drawing = self._rules(line)
             if drawing:
                 drawings.append(f"q 1 0 0 1 0 {y:.3f} cm /{drawing} Do Q")
-            base = y + shape.baseline
             if kind != "row":
                 texts.append(f"{self._typesetter.font(shape.slots[0].type)} {colour(shape.slots[0].type)}")
             row = number
             rows.append(row)
             number += 1 + len(line.cells)
-            struck = [f"<</S/TR/P {body} 0 R/K[" + " ".join([f"{n} 0 R" for n in range(row + 1, number)]) + "]>>"]
+            kids = _references(range(row + 1, number))
+            struck = [f"<</S/TR/P {body} 0 R/K[{kids}]>>"]
             above = f"/P {row} 0 R/Pg {page} 0 R"
             first, extra = ("TD", "") if kind == "row" else ("TH", self._attributes(line))
             if line.lines == 1 and not line.line.links and all(line.cells):
                 # Nearly every row is such: the same as below, without asking.
-                high = f"{base:.3f}"
+                high = f"{y + shape.baseline:.3f}"
                 after = mark + len(line.cells)
+                tag = f"<</S/TD{above}"
                 struck.append(f"<</S/{first}{above}/K {mark}{extra}>>")
-                struck += [f"<</S/TD{above}/K {m}>>" for m in range(mark + 1, after)]
+                struck += [tag + known for known in marks.known[mark + 1 : after]]
                 texts += [
-                    f"/TD<</MCID {m}>>BDC {start}{high}{end} EMC"
-                    for m, ((start, end, _),) in zip(range(mark, after), line.cells, strict=True)
+                    f"{begun}{start}{high}{end} EMC"
+                    for begun, ((start, end, _),) in zip(marks.begun[mark:after], line.cells, strict=True)
                 ]
-                tags += range(row + 1, number)
+                tags.append(kids)
                 mark = after
             else:
                 mark = self._uneven((y, line), row, (first, extra), mark, above, texts, tags, struck, links)
             self._objects.pack_all(row, struck)
             if kind != "row":
                 texts.append(self._body)
-        self._objects.pack(
-            body, (f"<</S/TBody/P {self._table} 0 R/K[" + " ".join([f"{n} 0 R" for n in rows]) + "]>>").encode()
-        )
-        parents.add(key, b"[" + b" ".join([b"%d 0 R" % n for n in tags]) + b"]")
+        self._objects.pack(body, f"<</S/TBody/P {self._table} 0 R/K[{_references(rows)}]>>".encode())
+        parents.add(key, f"[{' '.join(tags)}]".encode())
         annotations = [
             self._annotation(link, page, key + number, parents) for number, link in enumerate(links, start=1)
         ]
@@ -160,7 +161,7 @@ class Sheets:
         mark: int,
         above: str,
         texts: list[str],
-        tags: list[int],
+        tags: list[str],
         struck: list[str],
         links: list[_Link],
     ) -> int:
@@ -188,7 +189,7 @@ class Sheets:
                     shown.append(f"{start}{down:.3f}{end}")
                     down += shape.leading
                 texts.append(f"/{'Link' if target else tag}<</MCID {mark}>>BDC {' '.join(shown)} EMC")
-                tags.append(owner)
+                tags.append(f"{owner} 0 R")
                 mark += 1
             tag, extra = "TD", ""
         return mark
@@ -248,6 +249,28 @@ class Sheets:
         box = (self._geometry.width, self._geometry.height, self._fonts)
         self._objects.stream(number, content.encode("latin-1"), entries % box)
         return name
+
+
+class _Marks:
+    """What says of a page's marks, by their numbers: a cell's text has `begun`; its mark is `known` to its tag.
+
+    The same on every page, so it is written once.
+    """
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.known: list[str] = []
+
+    def up_to(self, count: int) -> _Marks:
+        """These, at least for `count` marks."""
+        more = range(len(self.known), count)
+        self.begun += [f"/TD<</MCID {mark}>>BDC " for mark in more]
+        self.known += [f"/K {mark}>>" for mark in more]
+        return self
+
+
+def _references(numbers: Iterable[int]) -> str:
+    return " ".join([f"{number} 0 R" for number in numbers])
 
 
 def _filled(rule: Rule) -> str:
