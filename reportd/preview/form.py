@@ -41,9 +41,17 @@ class Field:
     help: str
 
 
-def fields(params: Sequence[Param], choices: Mapping[str, Sequence[str]]) -> tuple[Field, ...]:
-    """The form for `params`, in the order declared; `choices` are those that the database has, by parameter."""
-    return tuple(_field(param, tuple(choices.get(param.name, param.choices))) for param in params)
+def fields(
+    params: Sequence[Param], choices: Mapping[str, Sequence[str]], found: Mapping[str, Any] | None = None
+) -> tuple[Field, ...]:
+    """The form for `params`, in the order declared; by parameter, `choices` are those that the database has, and
+    `found` (JSON) the defaults that its queries gave.
+    """
+    known = found or {}
+    return tuple(
+        _field(param, tuple(choices.get(param.name, param.choices)), default=known.get(param.name, param.default))
+        for param in params
+    )
 
 
 def given(params: Sequence[Param], texts: Mapping[str, str]) -> dict[str, Any]:
@@ -52,7 +60,7 @@ def given(params: Sequence[Param], texts: Mapping[str, str]) -> dict[str, Any]:
     return {param.name: entered(text, properties[param.name]) for param in params if (text := texts.get(param.name))}
 
 
-def _field(param: Param, choices: tuple[str, ...]) -> Field:
+def _field(param: Param, choices: tuple[str, ...], *, default: Any) -> Field:
     return Field(
         name=param.name,
         title=param.title,
@@ -60,7 +68,7 @@ def _field(param: Param, choices: tuple[str, ...]) -> Field:
         type=param.type,
         required=param.required,
         many=param.many,
-        default="" if param.secret else _typed(param.default),
+        default="" if param.secret else _typed(default),
         choices=() if param.secret else choices,
         proposals=_PROPOSALS.get(param.type, ()) if not (param.many or param.secret) else (),
         help=_help(param),

@@ -54,7 +54,7 @@ class Live:
         self._loaded: LoadedReport | None = None
         self._report: Report | None = None
         self._texts: Mapping[str, str] = {}
-        # The defaults that queries gave to the last making.
+        # The defaults that queries gave so far.
         self._found: Mapping[str, Any] = {}
         self._wanted = asyncio.Event()
         self._news = asyncio.Event()
@@ -160,12 +160,16 @@ class Live:
         report, press, number = self._loaded, self._press, self._number
         choices = await self._choices(report)
         texts = {p.name: text for p in report.params if not p.secret and (text := self._texts.get(p.name))}
-        self._show(name=report.name, title=report.title, fields=form.fields(report.params, choices), texts=texts)
+        fields = form.fields(report.params, choices, self._found)
+        self._show(name=report.name, title=report.title, fields=fields, texts=texts)
         given = form.given(report.params, self._texts)
         progress = _Told(lambda step: self._show(busy=step))
         formats = [format for format in FORMATS if format not in self.view.missing]
         completed = await press.make(report, given, formats=formats, number=number, progress=progress)
-        found = self._found = completed.result.get("defaults", {})
+        found = completed.result.get("defaults", {})
+        # One that is typed over is asked of nobody; its field says what it was.
+        self._found = {**self._found, **found}
+        self._show(fields=form.fields(report.params, choices, self._found))
         made = Made(
             number,
             time.monotonic() - began,

@@ -6,7 +6,7 @@ Read are the first rows of one sheet, so that a long one costs no more than a sh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -14,16 +14,15 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 from zipfile import ZipFile
 
+from reportd.preview.drawings import Drawing, drawings
 from reportd.preview.numbers import shown
+from reportd.preview.package import RELATION, related, xml
 from reportd.preview.styles import MAIN, Look, Looks, Style, looks
 from reportd.report.locales import Locale
 
 ROWS_MAX = 500
 """Rows of a sheet that are shown."""
 
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_PACKAGE = "{http://schemas.openxmlformats.org/package/2006/relationships}"
-_DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
 _CHUNK_BYTES = 1 << 16
 _END = b"</sheetData>"
 _REFERENCE = re.compile(r"([A-Z]+)([0-9]+)")
@@ -54,8 +53,7 @@ class Row:
 class Sheet:
     """The first rows of a sheet. `widths` are pixels; `merged` (first row, column, last row, column), rows from 1.
 
-    `frozen` counts the rows that stay in sight; `rows_count` those of the whole sheet; `charts` are the areas (as
-    `merged`) of the drawings on it.
+    `frozen` counts the rows that stay in sight; `rows_count` those of the whole sheet; `drawings` lie over the cells.
     """
 
     name: str
@@ -66,7 +64,7 @@ class Sheet:
     frozen: int
     has_grid: bool
     rows_count: int
-    charts: tuple[tuple[int, int, int, int], ...]
+    drawings: tuple[Drawing, ...]
 
 
 def names(path: Path) -> tuple[str, ...]:
@@ -81,7 +79,7 @@ def read(path: Path, number: int, locale: Locale) -> Sheet | None:
         sheets = _sheets(package)
         if not 0 <= number < len(sheets):
             return None
-        part = _related(package, "xl/workbook.xml")[sheets[number].get(f"{_RELATION}id", "")]
+        part = related(package, "xl/workbook.xml")[sheets[number].get(f"{RELATION}id", "")]
         return _Reader(package, part, locale).sheet(sheets[number].get("name", ""))
 
 
@@ -92,7 +90,7 @@ class _Reader:
         self._package = package
         self._part = part
         self._locale = locale
-        self._looks: Looks = looks(_xml(package, "xl/styles.xml"))
+        self._looks: Looks = looks(xml(package, "xl/styles.xml"))
         self._texts = _shared(package)
         self._styles: dict[Style, int] = {}
 
@@ -129,7 +127,7 @@ class _Reader:
             frozen=frozen,
             has_grid=has_grid,
             rows_count=max(last, len(rows)),
-            charts=tuple(self._charts(tail)),
+            drawings=tuple(self._drawings(tail)),
         )
 
     def _elements(self) -> Iterator[Element]:
@@ -155,7 +153,7 @@ class _Reader:
                     break
                 kept = kept[-len(_END) :]
         kept = kept.rpartition(b"</worksheet>")[0]
-        spaces = f'xmlns="{MAIN[1:-1]}" xmlns:r="{_RELATION[1:-1]}"'
+        spaces = f'xmlns="{MAIN[1:-1]}" xmlns:r="{RELATION[1:-1]}"'
         return ElementTree.fromstring(f"<worksheet {spaces}>{kept.decode()}</worksheet>")  # noqa: S314  our own file
 
     def _row(self, element: Element, conditions: Sequence[_Condition]) -> Row:
@@ -191,18 +189,11 @@ class _Reader:
             style = replace(style, align="right")
         return self._styles.setdefault(style, len(self._styles))
 
-    def _charts(self, tail: Element) -> Iterator[tuple[int, int, int, int]]:
+    def _drawings(self, tail: Element) -> Iterator[Drawing]:
         drawing = tail.find(f"{MAIN}drawing")
-        if drawing is None:
-            return
-        part = _related(self._package, self._part)[drawing.get(f"{_RELATION}id", "")]
-        for anchor in _xml(self._package, part).iter(f"{_DRAWING}twoCellAnchor"):
-            top, left, bottom, right = (
-                int(anchor.findtext(f"{_DRAWING}{end}/{_DRAWING}{line}", "0"))
-                for end in ("from", "to")
-                for line in ("row", "col")
-            )
-            yield top + 1, left, bottom + 1, right
+        if drawing is not None:
+            part = related(self._package, self._part)[drawing.get(f"{RELATION}id", "")]
+            yield from drawings(self._package, part, locale=self._locale.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,31 +244,14 @@ def _conditions(tail: Element) -> Iterator[_Condition]:
 
 
 def _sheets(package: ZipFile) -> list[Element]:
-    return list(_xml(package, "xl/workbook.xml").iter(f"{MAIN}sheet"))
+    return list(xml(package, "xl/workbook.xml").iter(f"{MAIN}sheet"))
 
 
 def _shared(package: ZipFile) -> list[str]:
     if "xl/sharedStrings.xml" not in package.namelist():
         return []
-    items = _xml(package, "xl/sharedStrings.xml").iter(f"{MAIN}si")
+    items = xml(package, "xl/sharedStrings.xml").iter(f"{MAIN}si")
     return ["".join(text.text or "" for text in item.iter(f"{MAIN}t")) for item in items]
-
-
-def _related(package: ZipFile, part: str) -> Mapping[str, str]:
-    """The parts that `part` names, by the id that it names them with."""
-    folder, _, name = part.rpartition("/")
-    found = {}
-    for each in _xml(package, f"{folder}/_rels/{name}.rels").iter(f"{_PACKAGE}Relationship"):
-        target = each.get("Target", "")
-        while target.startswith("../"):
-            target, folder = target[3:], folder.rpartition("/")[0]
-        found[each.get("Id", "")] = target.removeprefix("/") if target.startswith("/") else f"{folder}/{target}"
-        folder = part.rpartition("/")[0]
-    return found
-
-
-def _xml(package: ZipFile, part: str) -> Element:
-    return ElementTree.fromstring(package.read(part))  # noqa: S314  a file that our own child has just made
 
 
 def _column(reference: str) -> int:

@@ -73,7 +73,8 @@ async def test_the_form_makes_the_report_with_what_is_typed(dsn: str, tmp_path: 
         fields = {field["name"]: field for field in first["fields"]}
         assert (fields["rows"]["default"], fields["rows"]["help"]) == ("30", "0 to 5000")
         assert (fields["kind"]["control"], fields["kind"]["choices"]) == ("choice", ["one", "two"])
-        assert (fields["top"]["default"], first["made"]["means"]["top"]) == ("", "42")
+        assert (fields["top"]["default"], fields["top"]["help"]) == ("42", "default from a query")
+        assert first["made"]["means"]["top"] == "42"
         assert (fields["word"]["control"], fields["word"]["default"]) == ("secret", "")
 
         given = {"rows": "7", "word": "hush-hush", "kind": "two"}

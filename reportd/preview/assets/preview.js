@@ -88,7 +88,9 @@ function showForm(now) {
     view.fields = fields;
     const made = now.fields.map((field) => fieldOf(field, typed[field.name] ?? now.texts[field.name] ?? ""));
     const reset = make("button", { type: "button", className: "quiet", onclick: clear }, "Back to the defaults");
+    const focused = document.activeElement?.form === $("form") ? document.activeElement.id : "";
     $("form").replaceChildren(...(made.length ? [...made, reset] : [make("p", { className: "none" }, "This report has none.")]));
+    if (focused) $(focused)?.focus();
   }
   for (const field of now.fields) {
     const input = $(`p-${field.name}`);
@@ -266,9 +268,16 @@ async function choose(name) {
   const shown = sheet.rows.length ? sheet.rows[sheet.rows.length - 1].number : 0;
   if (sheet.rows_count > shown) notes.push(`The first ${shown.toLocaleString("en")} of ${count(sheet.rows_count, "row")}; the file has them all.`);
   const table = grid(sheet, number);
-  $("sheet").replaceChildren(table, ...sheet.charts.map(() => make("div", { className: "chart" }, "A chart, drawn by the spreadsheet program")), ...notes.map((note) => make("p", { className: "note" }, note)));
-  sheet.charts.forEach((area, index) => place($("sheet").querySelectorAll(".chart")[index], area, table));
+  $("sheet").replaceChildren(table, ...sheet.drawings.map(drawn), ...notes.map((note) => make("p", { className: "note" }, note)));
+  const boxes = [...$("sheet").querySelectorAll(".drawing")];
+  sheet.drawings.forEach(({ area }, index) => place(boxes[index], area, table));
   $("sheet").scrollTo(other ? 0 : scrollLeft, other ? 0 : scrollTop);
+}
+
+function drawn({ kind, title, source }) {
+  if (!source) return make("div", { className: "drawing none" }, "A chart, drawn by the spreadsheet program");
+  const image = make("img", { src: source, alt: title });
+  return make("figure", { className: `drawing ${kind}` }, ...(title ? [make("figcaption", {}, title), image] : [image]));
 }
 
 // Lays a box over the cells of an area, rows from 1 and columns from 0.

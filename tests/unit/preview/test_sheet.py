@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pytest
+from PIL import Image
 
 from reportd.preview import sheet
 from reportd.preview.sheet import Sheet
 from reportd.preview.styles import Style
+from reportd.render.svg import draw
+from reportd.report.assets import Asset
 from reportd.report.document import Chart, Condition, Kpi, Kpis
 from reportd.report.formats import format_for
 from reportd.report.locales import locale_of
+from reportd.report.theme import Theme
 from tests.unit.render.sheets import Row, column, document, rendered, table
 
 EN = locale_of("en")
@@ -98,21 +105,39 @@ def test_a_marked_value_has_its_sign_and_colour(tmp_path: Path) -> None:
     assert look[3, 0].color != look[2, 0].color
 
 
-def test_a_chart_has_its_place(tmp_path: Path) -> None:
-    months = [column("month", "date"), column("amount", "numeric", decimals=2)]
-    rows: list[Row] = [[f"2026-{month:02}-01", "5.00"] for month in range(1, 7)]
-    chart = Chart(
-        "c",
-        "bar",
-        "Amount",
-        replace(months[0], index=0),
-        (replace(months[1], index=1),),
-        table(tmp_path, months, rows).rows,
-    )
-    found = read(rendered(document(chart), tmp_path), 0)
-    [(top, left, bottom, right)] = found.charts
-    assert top < bottom
-    assert left < right
+POINTS: dict[str, tuple[str, list[str]]] = {
+    "months": ("date", [f"2026-{month:02}-01" for month in range(1, 7)]),
+    "hours": ("timestamp without time zone", ["2026-10-01 10:00:00", "2026-10-01 11:00:00"]),
+    "names": ("text", ["Ann & <Bob>", "Dora"]),
+}
+
+
+@pytest.mark.parametrize("kind", ["bar", "line", "area", "pie"])
+@pytest.mark.parametrize("across", POINTS)
+def test_a_chart_is_drawn_in_its_place_from_the_files_own_values(tmp_path: Path, kind: Any, across: str) -> None:
+    type, xs = POINTS[across]
+    columns = [column(across, type), column("amount", "numeric", decimals=2), column("cost", "numeric", decimals=2)]
+    numbered = [replace(each, index=index) for index, each in enumerate(columns)]
+    rows: list[Row] = [[x, f"{number}.25", "7.5"] for number, x in enumerate(xs, start=1)]
+    made = table(tmp_path, columns, rows)
+    ys = tuple(numbered[1:2] if kind == "pie" else numbered[1:])
+    chart = Chart("c", kind, "Amount", numbered[0], ys, made.rows, tuple(numbered))
+    theme = Theme(palette=("#123456", "#abcdef", "#456789", "#987654", "#13579b", "#2468ac"))
+    found = read(rendered(document(chart, theme=theme), tmp_path), 0)
+    [drawing] = found.drawings
+    top, left, bottom, right = drawing.area
+    assert (top < bottom, left < right, drawing.kind, drawing.title) == (True, True, "chart", "Amount")
+    svg = b64decode(drawing.source.removeprefix("data:image/svg+xml;base64,")).decode()
+    assert svg == draw(chart, title="Amount", width=560, height=200, locale="en", theme=theme).svg
+
+
+def test_the_logo_is_a_picture(tmp_path: Path) -> None:
+    made = BytesIO()
+    Image.new("RGB", (90, 30), "#0b6a4a").save(made, "PNG")
+    theme = Theme(logo=Asset("logo.png", "image/png", b64encode(made.getvalue()).decode()))
+    [drawing] = read(rendered(document(table(tmp_path, COLUMNS, ROWS), theme=theme), tmp_path), 0).drawings
+    assert (drawing.kind, drawing.area[0]) == ("picture", 1)
+    assert b64decode(drawing.source.removeprefix("data:image/png;base64,")) == made.getvalue()
 
 
 def test_a_long_sheet_is_read_as_far_as_it_is_shown(tmp_path: Path) -> None:
