@@ -67,16 +67,13 @@ def test(*arguments: str) -> int:
         return 1
     for line in missing(WITNESSES):
         print(f"some tests will be skipped; {line}", flush=True)
-    with workplace() as temporary:
-        stages = Stages(TMPDIR=str(temporary))
-        # Each of these keeps one core busy; the tiers after them keep every core.
-        stages.beside([TYPES], [*CHECKS, *ALONE])
-        return stages.run([*TIERS, *older_server()]).summary()
+    with workplace():
+        return Stages().beside([FAULT], [*CHECKS, *ONE_CORE]).run([*TIERS, *older_server()]).summary()
 
 
 def check() -> int:
     """What needs no test: format, lint, types, imports."""
-    return Stages().beside([TYPES], CHECKS).summary()
+    return Stages().run(CHECKS).summary()
 
 
 def gallery() -> int:
@@ -331,17 +328,18 @@ def pytest(name: str, *arguments: str, workers: int = 2, **environment: str) -> 
 CHECKS = [
     Stage("format", ("-m", "ruff", "format", "--check", "--quiet", ".")),
     Stage("lint", ("-m", "ruff", "check", "--quiet", ".")),
+    Stage("types", ("-m", "mypy", "--no-error-summary")),
     Stage("imports", (str(VENV / "bin/lint-imports"), "--no-logo")),
 ]
-TYPES = Stage("types", ("-m", "mypy", "--no-error-summary"))
-ALONE = [
+# Half of it is waiting, for leases and for processes to die: that is when those which keep one core busy have theirs.
+FAULT = pytest("fault", "tests/fault")
+ONE_CORE = [
     pytest("e2e", "tests/e2e", workers=1),
     pytest("browser", "tests/browser", workers=1),
 ]
 TIERS = [
     pytest("unit", "tests/unit", "tests/property", "tests/contract"),
     pytest("integration", "tests/integration"),
-    pytest("fault", "tests/fault"),
 ]
 
 
@@ -361,14 +359,15 @@ def older_server() -> list[Stage]:
 
 
 @contextmanager
-def workplace() -> Iterator[Path]:
-    """Where the tests have their files; in memory if there is room and nobody said TMPDIR. They make and drop 1,500
+def workplace() -> Iterator[None]:
+    """A directory for the tests' files; in memory if there is room and nobody said TMPDIR. They make and drop 1,500
     databases of 300 files each, which on a disk is a quarter of all their work.
     """
     parent = IN_MEMORY if "TMPDIR" not in os.environ and has_room(IN_MEMORY) else None
     with tempfile.TemporaryDirectory(prefix="reportd-test-", dir=parent, ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o711)  # root's Postgres runs as nobody, who has to pass
-        yield Path(directory)
+        os.environ["TMPDIR"] = directory
+        yield
 
 
 def has_room(place: Path) -> bool:
@@ -379,55 +378,56 @@ def has_room(place: Path) -> bool:
 
 
 class Stages:
-    """Runs stages one after the other, all of them even if one fails, and says what became of each.
+    """Runs stages, all of them even if one fails, and says what became of each."""
 
-    `environment` is what every stage has besides ours.
-    """
-
-    def __init__(self, **environment: str) -> None:
-        self.environment = environment
+    def __init__(self) -> None:
         self.lines: list[str] = []
         self.failed: list[str] = []
         self.started = time.monotonic()
 
     def run(self, stages: Sequence[Stage]) -> Stages:
+        """Run them one after the other; what each says is shown while it says it."""
         for stage in stages:
-            print(f"--- {stage.name}", flush=True)
-            started = time.monotonic()
-            ok, closing = self.execute(stage)
-            if not ok:
-                self.failed.append(stage.name)
-            verdict = closing or ("ok" if ok else "failed")
-            line = f"{stage.name:<14} {time.monotonic() - started:6.1f} s  {verdict}"
-            self.lines.append(line if ok else f"{line}  <-- failed")
-            print(self.lines[-1], flush=True)
+            show(f"--- {stage.name}\n")
+            show(self.execute(stage, show))
         return self
 
     def beside(self, *lanes: Sequence[Stage]) -> Stages:
-        """Run the lanes at the same time, and return when all have ended."""
+        """Run the lanes at the same time, each in its order; what a stage says is shown when it ends."""
         with ThreadPoolExecutor(len(lanes)) as threads:
-            list(threads.map(self.run, lanes))
+            list(threads.map(self._run_held, lanes))
         return self
 
-    def execute(self, stage: Stage) -> tuple[bool, str]:
-        """Show what the stage says while it says it; whether it went well, and pytest's closing line."""
+    def _run_held(self, stages: Sequence[Stage]) -> None:
+        for stage in stages:
+            said = [f"--- {stage.name}\n"]
+            said.append(self.execute(stage, said.append))
+            show("".join(said))
+
+    def execute(self, stage: Stage, say: Callable[[str], None]) -> str:
+        """Run it and `say` what it says, line by line; the line for the summary."""
+        started = time.monotonic()
         closing = ""
         with subprocess.Popen(
             [str(PYTHON), *stage.command],
             cwd=ROOT,
-            env=environment(**self.environment, **dict(stage.environment)),
+            env=environment(**dict(stage.environment)),
             stdout=subprocess.PIPE,
             text=True,
             errors="replace",
         ) as process:
             assert process.stdout is not None
-            for said in process.stdout:
-                sys.stdout.write(said)
-                sys.stdout.flush()
-                if re.search(r"\d+ (passed|failed|skipped|errors?)\b.* in [\d.]+s", said):
-                    closing = said.strip().strip("= ")
+            for line in process.stdout:
+                say(line)
+                if re.search(r"\d+ (passed|failed|skipped|errors?)\b.* in [\d.]+s", line):
+                    closing = line.strip().strip("= ")
         # 5: no test was selected, which is no fault of a tier that is empty yet.
-        return process.returncode in ((0, 5) if "pytest" in stage.command else (0,)), closing
+        ok = process.returncode in ((0, 5) if "pytest" in stage.command else (0,))
+        if not ok:
+            self.failed.append(stage.name)
+        verdict = (closing or ("ok" if ok else "failed")) + ("" if ok else "  <-- failed")
+        self.lines.append(line := f"{stage.name:<14} {time.monotonic() - started:6.1f} s  {verdict}")
+        return f"{line}\n"
 
     def summary(self) -> int:
         """Print it all once more, where it is looked for; the exit status."""
@@ -435,6 +435,10 @@ class Stages:
         took = time.monotonic() - self.started
         print(f"{'failed: ' + ', '.join(self.failed) if self.failed else 'all passed'} in {took:.0f} s")
         return 1 if self.failed else 0
+
+
+def show(text: str) -> None:
+    print(text, end="", flush=True)
 
 
 if __name__ == "__main__":
