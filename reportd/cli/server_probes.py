@@ -45,9 +45,11 @@ async def source(dsn: str, *, same: bool) -> AsyncIterator[Finding]:
             facts = await server.facts(connection)
             writable = await server.writable_tables(connection, limit_rows=4)
             others = await server.memberships(connection, limit_rows=4)
+            limit = await server.temp_file_limit(connection)
     except ReportdError as error:
         yield fault("report source", error.message, str(error.detail.get("hint") or "correct database.report_dsn"))
         return
+    yield _spill(facts, limit)
     said = f"{facts.database} as {facts.role}"
     if facts.is_superuser:
         said += ", a superuser"
@@ -64,6 +66,16 @@ async def source(dsn: str, *, same: bool) -> AsyncIterator[Finding]:
         said,
         f"{what} a login role with nothing but SELECT: reportd grants prints the SQL; queries run read-only either way",
     )
+
+
+def _spill(facts: Facts, limit: str | None) -> Finding:
+    """How much of the server's disk one report's sort may take."""
+    if facts.is_superuser:
+        return ok("temp files", "a report's session gets the limit of fetch.temp_bytes_max")
+    if limit is None:
+        said = f"{facts.role} has no temp_file_limit: one sort may fill the server's disk, which stops every database"
+        return warning("temp files", said, f"as a superuser: alter role \"{facts.role}\" set temp_file_limit = '8GB'")
+    return ok("temp files", f"at most {limit} for each session of {facts.role}")
 
 
 def _few(names: Sequence[str]) -> str:

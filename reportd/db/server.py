@@ -59,6 +59,12 @@ async def memberships(conn: Connection, *, limit_rows: int) -> Sequence[str]:
     return [row["name"] for row in await _QUERIES["memberships"].rows(conn, limit_rows=limit_rows)]
 
 
+async def temp_file_limit(conn: Connection) -> str | None:
+    """What a session of this role may spill into temporary files, such as `8GB`; None: as much as the disk holds."""
+    limit: str = await _QUERIES["temp_file_limit"].value(conn)
+    return None if limit == "-1" else limit
+
+
 async def oldest_snapshot(conn: Connection) -> Snapshot | None:
     """Who keeps Postgres from removing dead rows; None if nobody does."""
     row = await _QUERIES["oldest_snapshot"].row(conn)

@@ -39,6 +39,10 @@ where rolname <> current_user and pg_has_role(oid, 'member')
 order by rolname
 limit :limit_rows;
 
+-- name: temp_file_limit()
+-- What a session of this role may spill into temporary files, as the server writes it: '8GB'; '-1' is without a limit.
+select current_setting('temp_file_limit');
+
 -- name: oldest_snapshot()
 -- Who holds the oldest snapshot: while it is open, Postgres keeps every dead row version of the queue.
 select pid, application_name, extract(epoch from clock_timestamp() - xact_start)::double precision as seconds

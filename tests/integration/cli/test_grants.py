@@ -167,14 +167,19 @@ async def test_doctor_is_content_with_the_report_role_until_it_may_become_anothe
     dsn = roles.dsn.replace("//postgres@", f"//{quote(roles.prefix)}_report@")
     if dsn == roles.dsn:
         pytest.skip("the test server is not one of ours: nobody can log in without a password")
-    (finding,) = [finding async for finding in server_probes.source(dsn, same=False)]
+    limit, finding = [finding async for finding in server_probes.source(dsn, same=False)]
     assert finding.state == "ok", finding
+    assert (limit.state, limit.found) == ("ok", f"at most 8GB for each session of {roles.prefix}_report")
     await roles.connection.execute(f'grant "{roles.prefix}_reader" to "{roles.prefix}_report"')
-    (finding,) = [finding async for finding in server_probes.source(dsn, same=False)]
+    _, finding = [finding async for finding in server_probes.source(dsn, same=False)]
     assert finding.state == "warning"
     assert f"which may become {roles.prefix}_reader" in finding.found
     assert finding.remedy is not None
     assert "reportd grants" in finding.remedy
     await roles.connection.execute(f'grant insert on public.orders to "{roles.prefix}_report"')
-    (finding,) = [finding async for finding in server_probes.source(dsn, same=False)]
+    await roles.connection.execute(f'alter role "{roles.prefix}_report" reset temp_file_limit')
+    limit, finding = [finding async for finding in server_probes.source(dsn, same=False)]
     assert "which may change public.orders" in finding.found
+    assert limit.state == "warning"
+    assert "no temp_file_limit: one sort may fill the server's disk" in limit.found
+    assert limit.remedy == f"as a superuser: alter role \"{roles.prefix}_report\" set temp_file_limit = '8GB'"
