@@ -11,18 +11,22 @@ from typing import BinaryIO
 
 from isal import isal_zlib
 
+from reportd.errors import LimitExceeded
+
 _HEADER = b"%PDF-1.7\n%\xf0\x9f\x96\xa4\n"
 _LEVEL = 2
 # An index within an object stream then is one byte, and a reader that wants one object unpacks few others.
 _PACK_MAX = 250
 _FREE, _PLAIN, _PACKED = b"\0", b"\1", b"\2"
+BYTES_MAX = 1 << 40
+"""What five bytes of an offset in the index of objects can say; a classic index would end at ten digits already."""
 
 
 class Objects:
     """Numbers and writes objects; `close` adds what a reader finds them by.
 
     Numbers below `first` are the caller's own. Every number handed out must be written once; one that is not becomes a
-    free entry.
+    free entry. Raises LimitExceeded where the file would pass BYTES_MAX.
     """
 
     def __init__(self, file: BinaryIO, *, first: int) -> None:
@@ -108,6 +112,12 @@ class Objects:
         self._put(b"%d 0 obj\n%b\nendobj\nstartxref\n%d\n%%%%EOF\n" % (number, data, at))
 
     def _put(self, data: bytes) -> None:
+        if self._position + len(data) > BYTES_MAX:
+            raise LimitExceeded(
+                "The PDF would pass 1 TiB, past which its own index can't tell where anything is: ask for CSV, or for"
+                " fewer rows or columns.",
+                bytes=self._position + len(data),
+            )
         self._file.write(data)
         self._digest.update(data)
         self._position += len(data)

@@ -18,7 +18,8 @@ from isal import isal_zlib
 from reportd.errors import LimitExceeded
 
 _LEVEL = 1
-_LIMIT = 0xFFFF_FFFF
+# What a size or a place in a zip file may be, less some room for the directory of parts.
+_PART_MAX = 0xFFFF_FFFF - (1 << 20)
 _DEFLATE = 8
 _VERSION = 20
 _UTF8_NAMES = 0x800
@@ -37,7 +38,10 @@ class Piece:
 
 
 class PieceWriter:
-    """Deflates what it is given into a file; `close` makes the `Piece`."""
+    """Deflates what it is given into a file; `close` makes the `Piece`.
+
+    Raises LimitExceeded past 4 GiB, before they have been written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -51,6 +55,8 @@ class PieceWriter:
         """Add `text`, as UTF-8."""
         content = text.encode()
         self._bytes += len(content)
+        if self._bytes > _PART_MAX:
+            raise _too_large(self._path.name, self._bytes)
         self._crc = isal_zlib.crc32(content, self._crc)
         self._deflated += self._file.write(self._deflater.compress(content))
 
@@ -102,12 +108,8 @@ class PackageWriter:
         self._write(struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, size, start, 0))
 
     def _begin(self, name: str, *, crc: int, deflated: int, size: int) -> None:
-        if max(size, self._position + deflated) > _LIMIT - (1 << 20):
-            raise LimitExceeded(
-                "The workbook would pass 4 GiB, which no spreadsheet opens: ask for CSV, or for fewer rows or columns.",
-                part=name,
-                bytes=size,
-            )
+        if max(size, self._position + deflated) > _PART_MAX:
+            raise _too_large(name, size)
         encoded = name.encode()
         facts = struct.pack(
             "<5H3I2H", _VERSION, _UTF8_NAMES, _DEFLATE, _TIME, _DATE, crc, deflated, size, len(encoded), 0
@@ -123,6 +125,14 @@ class PackageWriter:
 
     def _write(self, content: bytes) -> None:
         self._position += self._file.write(content)
+
+
+def _too_large(part: str, size: int) -> LimitExceeded:
+    return LimitExceeded(
+        "The workbook would pass 4 GiB, which no spreadsheet opens: ask for CSV, or for fewer rows or columns.",
+        part=part,
+        bytes=size,
+    )
 
 
 def _deflater() -> isal_zlib.Compress:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reportd.errors import LimitExceeded
+from reportd.render.xlsx import package
 from reportd.render.xlsx.package import PackageWriter, Piece, PieceWriter
 
 
@@ -18,10 +19,10 @@ def packed(path: Path, head: bytes, rows: list[str], tail: bytes) -> Path:
     for row in rows:
         piece.write(row)
     with (path / "file.zip").open("wb") as file:
-        package = PackageWriter(file)
-        package.add("first.xml", b"<first/>")
-        package.splice("sheet-ä.xml", head, piece.close(), tail)
-        package.close()
+        made = PackageWriter(file)
+        made.add("first.xml", b"<first/>")
+        made.splice("sheet-ä.xml", head, piece.close(), tail)
+        made.close()
     return path / "file.zip"
 
 
@@ -30,11 +31,11 @@ def test_a_spliced_part_is_its_head_its_piece_and_its_tail(
     tmp_path_factory: pytest.TempPathFactory, head: bytes, rows: list[str], tail: bytes
 ) -> None:
     path = packed(tmp_path_factory.mktemp("zip"), head, [row.encode(errors="replace").decode() for row in rows], tail)
-    with ZipFile(path) as package:
-        assert package.testzip() is None
-        assert package.read("first.xml") == b"<first/>"
+    with ZipFile(path) as read:
+        assert read.testzip() is None
+        assert read.read("first.xml") == b"<first/>"
         content = "".join(row.encode(errors="replace").decode() for row in rows).encode()
-        assert package.read("sheet-ä.xml") == head + content + tail
+        assert read.read("sheet-ä.xml") == head + content + tail
 
 
 def test_the_same_parts_give_the_same_bytes(tmp_path: Path) -> None:
@@ -47,3 +48,22 @@ def test_the_same_parts_give_the_same_bytes(tmp_path: Path) -> None:
 def test_a_part_past_4_gib_is_refused_before_it_is_written(tmp_path: Path) -> None:
     with (tmp_path / "file.zip").open("wb") as file, pytest.raises(LimitExceeded, match="4 GiB"):
         PackageWriter(file).splice("sheet.xml", b"", Piece(tmp_path / "none", 10, 1 << 32, 0), b"")
+
+
+def test_a_file_past_4_gib_is_refused_before_the_part_that_would_make_it_so(tmp_path: Path) -> None:
+    path = tmp_path / "file.zip"
+    with path.open("wb") as file:
+        made = PackageWriter(file)
+        made._position = (1 << 32) - (1 << 20) - 50
+        with pytest.raises(LimitExceeded, match="4 GiB"):
+            made.add("sheet.xml", bytes(100_000))
+    assert not path.stat().st_size
+
+
+def test_rows_past_4_gib_are_refused_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "_PART_MAX", 10_000)
+    piece = PieceWriter(tmp_path / "piece")
+    piece.write("x" * 9_999)
+    with pytest.raises(LimitExceeded, match=r"The workbook would pass 4 GiB, .*: ask for CSV, or for fewer rows"):
+        piece.write("ab")
+    piece.close()

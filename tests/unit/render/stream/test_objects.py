@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 
 import pikepdf
 import pytest
 
-from reportd.render.stream.objects import Objects
+from reportd.errors import LimitExceeded
+from reportd.render.stream.objects import BYTES_MAX, Objects
 from reportd.render.stream.trees import Bookmarks, Pages, Parents
 
 
@@ -44,6 +46,27 @@ def test_the_same_objects_give_the_same_bytes() -> None:
 def test_a_run_of_packed_objects_takes_no_room_in_the_index(tmp_path: Path) -> None:
     few, many = len(_written(1_000)), len(_written(11_000))
     assert (many - few) / 10_000 < 12  # bytes for each, most of them the object itself and its place in the catalogue
+
+
+def test_an_offset_of_more_than_ten_digits_is_found_and_one_past_the_index_is_refused() -> None:
+    far = 12_345_678_901
+    file = io.BytesIO()
+    objects = Objects(file, first=1)
+    objects._position = far
+    objects.add(b"<</Type/Catalog>>")
+    objects.close(root=1, info=1)
+    written = file.getvalue()
+    index = written.rindex(b"stream\n", 0, written.rindex(b"endstream"))
+    rows = zlib.decompress(written[index + 7 : written.rindex(b"\nendstream")])
+    entries, before = [], bytes(7)
+    for start in range(0, len(rows), 8):
+        before = bytes((a + b) & 255 for a, b in zip(before, rows[start + 1 : start + 8], strict=True))
+        entries.append((before[0], int.from_bytes(before[1:6], "big")))
+    assert (1, far) in entries, "an object at a place of eleven digits"
+    assert int(written.split(b"startxref\n")[1].split()[0]) > far
+    objects._position = BYTES_MAX - 5
+    with pytest.raises(LimitExceeded, match=r"would pass 1 TiB.*: ask for CSV, or for fewer rows"):
+        objects.plain(9, b"null")
 
 
 def test_bookmarks_nest_by_level_and_know_their_neighbours() -> None:
