@@ -270,6 +270,7 @@ async def parts_of(
         ),
         formats=formats,
         caches=storage.state_dir / "cache",
+        chart_s=config.render.chart_s,
     )
     try:
         yield Parts(

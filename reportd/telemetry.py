@@ -22,6 +22,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "burst.completed": "the last document of a burst has ended; how many did how",
         "burst.left_out": "rows of a split burst belong to none of its documents; how many",
         "burst.read_again": "a document of a split burst lacked the rows that its parent had read, and reads them anew",
+        "charts.ready": "the process that draws charts of Vega-Lite has started; it ends when it has been idle",
         "config.kept": "settings have changed that a running daemon can't take up; their names are with it",
         "config.reloaded": "settings that have changed are taken up; their names are with it",
         "config.unreadable": "the configuration could not be read again; everything stays as it was",

@@ -18,6 +18,7 @@ from reportd.fetch import Proof
 from reportd.plugins import Broken, LoadedReport
 from reportd.render.build import frame_of, sections
 from reportd.render.task import RenderSettings
+from reportd.render.vega.remote import missing
 from reportd.report.codesql import code_queries
 from reportd.report.definition import Report
 from reportd.report.fault import nearest
@@ -64,6 +65,8 @@ async def review(connection: Connection, report: LoadedReport, *, rows_large: in
     }
     found += _options(report, columns)
     found += _params(report)
+    if report.charts and (error := missing()) is not None:
+        found += [_of(error, _path(report, chart.file)) for chart in report.charts.values()]
     return sorted(found, key=lambda remark: (remark.file, remark.line or 0, remark.column or 0))
 
 

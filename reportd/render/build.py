@@ -20,7 +20,8 @@ from reportd.render.kpis import tiles
 from reportd.render.options import NUMERIC, names, option_columns, option_names, wrong
 from reportd.render.tables import pivot, rows_of, table
 from reportd.render.task import RenderSettings
-from reportd.report.definition import Block, ColumnLook, Report
+from reportd.render.vega.picture import picture
+from reportd.report.definition import Block, ColumnLook, Report, Specification
 from reportd.report.document import (
     PIE_SLICES_MAX,
     Chart,
@@ -32,6 +33,7 @@ from reportd.report.document import (
     Provenance,
     Rows,
     Section,
+    Table,
     Text,
 )
 from reportd.report.fault import fault, nearest
@@ -115,16 +117,34 @@ def build(
 
 def sections(frame: Frame, dataset: Dataset) -> tuple[Section, ...]:
     """A part for every block of the report, as declared."""
-    looks = frame.report.columns
-    _check_names(frame.report, dataset)
-    return tuple(section(block, dataset, locale=frame.locale, looks=looks) for block in frame.report.blocks)
+    report = frame.report
+    _check_names(report, dataset)
+    return tuple(
+        section(block, dataset, locale=frame.locale, looks=report.columns, charts=report.charts)
+        for block in report.blocks
+    )
 
 
-def section(block: Block, dataset: Dataset, *, locale: str, looks: Mapping[str, ColumnLook] | None = None) -> Section:
-    """The part of a document that `block` makes of its rows; `looks` is what the author says of columns, by name.
+def section(
+    block: Block,
+    dataset: Dataset,
+    *,
+    locale: str,
+    looks: Mapping[str, ColumnLook] | None = None,
+    charts: Mapping[str, Specification] | None = None,
+) -> Section:
+    """The part of a document that `block` makes of its rows; `looks` is what the author says of columns, by name, and
+    `charts` are the pictures of his own, by block.
 
-    Errors: ReportError for options and looks that don't fit the rows.
+    Errors: ReportError for options, looks and charts that don't fit the rows.
     """
+    made = _section(block, dataset, locale=locale, looks=looks)
+    if charts and block.name in charts and isinstance(made, Chart | Table | Data):
+        return replace(made, picture=picture(charts[block.name], dataset, title=made.title, looks=looks or {}))
+    return made
+
+
+def _section(block: Block, dataset: Dataset, *, locale: str, looks: Mapping[str, ColumnLook] | None) -> Section:
     spooled = dataset.blocks[block.name]
     for column in spooled.columns:
         if looks and (wish := looks.get(column.name)):

@@ -16,7 +16,7 @@ _SHOWN_MAX = 12
 
 def characters_of(document: Document) -> frozenset[str]:
     """Every character beyond ASCII of what stands on the document's pages; spooled rows are read through once."""
-    sections = [section for section in document.sections if not isinstance(section, Data)]
+    sections = [section for section in document.sections if not isinstance(section, Data) or section.picture]
     found = set[str]().union(*_words(document), *(word for section in sections for word in _words_of(section)))
     for path in {section.rows.path for section in sections if section.rows is not None}:
         found.update(_in_file(Path(path)))
@@ -43,6 +43,8 @@ def _words(document: Document) -> Iterator[str]:
 
 def _words_of(section: Section) -> Iterator[str]:
     yield section.title
+    if isinstance(section, Chart | Table | Data) and section.picture:
+        yield section.picture.specification.text
     match section:
         case Kpis():
             for kpi in section.items:

@@ -2,7 +2,7 @@
 
 It knows a spool directory, an output directory and a pipe to the template; no database, no configuration, no secret.
 Messages up: `{"step": …}`, `{"file": …}`, then `{"done": …}` or `{"error": …}`. A report's own code asks: `{"query":
-…}` and at last `{"fetched": …}`; the daemon answers each.
+…}` and at last `{"fetched": …}`, and a chart of the author's own `{"draw": …}`; the daemon answers each.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from reportd.render.failure import described, rebuilt
 from reportd.render.leaves import Leaves
 from reportd.render.script import Ask, Script
 from reportd.render.task import RenderTask
+from reportd.render.vega.drawing import asking
 from reportd.report import reader, translation
 from reportd.report.definition import Code, Report
 from reportd.report.locales import speaking
@@ -59,11 +60,11 @@ def main(frame: Frame, leaves: Leaves, limits: ChildLimits) -> None:
 def run(task: RenderTask, leaves: Leaves, send: Send, ask: Ask) -> None:
     """Build the task's document and render it in each format, in the order asked. Raises what the stages raise.
 
-    `ask` sends a message that the daemon answers, for a report's own `fetch`.
+    `ask` sends a message that the daemon answers, for a report's own `fetch` and for charts in Vega-Lite.
     """
     report = reader.read(task.source)
     locale = task.locale or report.locale or task.settings.locale
-    with speaking(translation.words(report, locale)):
+    with speaking(translation.words(report, locale)), asking(ask):
         _run(replace(translation.localised(report, locale), locale=locale), task, leaves, send, ask)
 
 
@@ -112,7 +113,7 @@ def _asked(message: Mapping[str, Any], connection: socket.socket, send: Send) ->
     try:
         send(message)
     except WireError as error:
-        raise LimitExceeded(f"The query and its parameters are too large: {error}") from error
+        raise LimitExceeded(f"What the daemon was to be asked is too large: {error}") from error
     decoder = Decoder()
     while not (frames := decoder.feed(data := connection.recv(64 * 1024))):
         if not data:

@@ -25,6 +25,7 @@ from reportd.errors import RenderError, ReportdError
 from reportd.render.remote import READY_LIMIT_S, OnProgress, RemoteTemplate
 from reportd.render.running import Rendered
 from reportd.render.task import Inquiry, RenderTask
+from reportd.render.vega.remote import CHART_S, Charts
 
 __all__ = ["ChildLimits", "Pids", "RenderPool", "Rendered"]
 
@@ -38,15 +39,18 @@ _SOUND_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Pids:
-    """The processes of a pool: its template, None between two, and the children that are not reaped yet."""
+    """The processes of a pool: its template, None between two, the children that are not reaped yet, and the one that
+    draws charts, None where none was drawn lately.
+    """
 
     template: int | None
     children: tuple[int, ...]
+    charts: int | None = None
 
 
 class RenderPool:
     """Renders in children of one template process. `formats` (name → `module:class`) are those installed by default;
-    `caches` is a directory where fontconfig's cache outlives a restart.
+    `caches` is a directory where fontconfig's cache outlives a restart, and `chart_s` how long a chart may take.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class RenderPool:
         limits: ChildLimits,
         formats: Mapping[str, str] | None = None,
         caches: Path | None = None,
+        chart_s: float = CHART_S,
         python: str = sys.executable,
     ) -> None:
         self._slots = asyncio.Semaphore(concurrency)
@@ -63,6 +68,7 @@ class RenderPool:
         self._formats = formats
         self._caches = caches
         self._python = python
+        self._charts = Charts(caches=caches, chart_s=chart_s)
         self._template: RemoteTemplate | None = None
         self._renewed = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -82,7 +88,7 @@ class RenderPool:
         """
         async with self._slots:
             template = await self._living()
-            return await template.run(task, on_progress=on_progress, inquiry=inquiry)
+            return await template.run(task, on_progress=on_progress, inquiry=inquiry, charts=self._charts)
 
     async def close(self) -> None:
         """Kill all children and the template, and wait until they are reaped."""
@@ -94,6 +100,7 @@ class RenderPool:
         self._renewed.set()
         if self._template is not None:
             await self._template.close()
+        await self._charts.close()
 
     @property
     def unusable(self) -> Mapping[str, str]:
@@ -104,8 +111,8 @@ class RenderPool:
         """The processes at this moment, for telemetry."""
         template = self._template
         if template is None or template.gone.is_set():
-            return Pids(None, ())
-        return Pids(template.pid, template.children())
+            return Pids(None, (), self._charts.pid)
+        return Pids(template.pid, template.children(), self._charts.pid)
 
     async def _living(self) -> RemoteTemplate:
         """The template, or the next one if it is dead. Raises RenderError if there is none for a minute."""

@@ -22,14 +22,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reportd import failpoints
 from reportd.children.confine import ChildLimits
 from reportd.children.wire import Decoder, Frame, Kind, WireError, pack
 from reportd.errors import ConfigError, LimitExceeded, QueryError, RenderError, ReportdError
 from reportd.job import Step
+from reportd.render.environment import bare
 from reportd.render.failure import described
-from reportd.render.running import Asked, Closed, Rendered, Running
+from reportd.render.running import Asked, Closed, Drawn, Rendered, Running
 from reportd.render.task import Inquiry, RenderTask
+from reportd.render.vega.remote import Charts
 
 READY_LIMIT_S = 60.0
 """How long a template may take to import and warm up."""
@@ -42,15 +43,6 @@ _ANSWER_LIMIT_S = 2.0
 # Private memory that a report needs at the very least beyond what a child starts with.
 _HEADROOM_BYTES = 32 * 2**20
 _STDERR_BYTES = 4096
-# All that a template takes over of the daemon's environment: DSNs and tokens stay behind.
-_INHERITED = (
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "LD_LIBRARY_PATH",
-    "FONTCONFIG_FILE",
-    "FONTCONFIG_PATH",
-    failpoints.ENVIRONMENT,
-)
 
 
 class RemoteTemplate:
@@ -101,10 +93,13 @@ class RemoteTemplate:
             raise
         return template
 
-    async def run(self, task: RenderTask, *, on_progress: OnProgress, inquiry: Inquiry | None = None) -> Rendered:
+    async def run(
+        self, task: RenderTask, *, on_progress: OnProgress, charts: Charts, inquiry: Inquiry | None = None
+    ) -> Rendered:
         """Have a child carry `task` out. However this ends, by a cancellation too, the child is reaped first.
 
-        `inquiry` answers what the report's own code asks; its errors are the child's, which may take them or fail.
+        `inquiry` answers what the report's own code asks, `charts` draws what the child is to show; their errors are
+        the child's, which may take them or fail.
         Raises the child's ReportdError, ChildDied, or LimitExceeded for a report too large to hand over.
         """
         try:
@@ -119,7 +114,7 @@ class RemoteTemplate:
                     done = on_progress(event)
                     if inspect.isawaitable(done):
                         await done
-                elif (answer := await _unless(running.ended, self._answer(event, inquiry))) is not None:
+                elif (answer := await _unless(running.ended, self._answer(event, inquiry, charts))) is not None:
                     self._writer.write(pack(Kind.MESSAGE, number, answer))
         finally:
             await self._see_off(number, running)
@@ -167,7 +162,7 @@ class RemoteTemplate:
                 stdin=DEVNULL,
                 stdout=DEVNULL,
                 stderr=PIPE,
-                env=_environment(caches or scratch),
+                env=bare(caches or scratch),
                 pass_fds=(far.fileno(), shared_life),
                 start_new_session=True,  # Ctrl-C at a terminal is for the daemon, which drains
             )
@@ -280,9 +275,11 @@ class RemoteTemplate:
                 running.disbelieve(error)
                 self._writer.write(pack(Kind.KILL, frame.task))
 
-    async def _answer(self, event: Asked | Closed, inquiry: Inquiry | None) -> dict[str, Any]:
-        """What the child is told; an error of the query too."""
+    async def _answer(self, event: Asked | Closed | Drawn, inquiry: Inquiry | None, charts: Charts) -> dict[str, Any]:
+        """What the child is told; an error of the query or of the chart too."""
         try:
+            if isinstance(event, Drawn):
+                return {"svg": await charts.draw(event.request)}
             if inquiry is None:
                 raise QueryError("This report has no fetch: it may not ask for rows")
             match event:
@@ -358,16 +355,3 @@ def _session(process: Path) -> int | None:
         return None
     # The command's name may hold spaces and parentheses: fields count from the last one.
     return int(stat.rpartition(")")[2].split()[3])
-
-
-def _environment(home: Path) -> dict[str, str]:
-    return {
-        "PATH": os.defpath,
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "HOME": str(home),
-        "XDG_CACHE_HOME": str(home),
-        # The order of sets is part of some files' bytes: the same data shall make the same file.
-        "PYTHONHASHSEED": "0",
-        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
-    }

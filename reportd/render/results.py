@@ -174,7 +174,10 @@ class ResultSet:
         self[name]  # raises KeyError with the names that there are
         given = {key: value if isinstance(value, str) else ",".join(value) for key, value in options.items() if value}
         block = Block(kind, name, title, "", 0, self._place, given)
-        return build.section(block, self._dataset, locale=self._frame.locale, looks=self._frame.report.columns)
+        report = self._frame.report
+        return build.section(
+            block, self._dataset, locale=self._frame.locale, looks=report.columns, charts=report.charts
+        )
 
 
 def _told_apart(sections: Iterable[Section]) -> tuple[Section, ...]:
@@ -190,6 +193,8 @@ def _told_apart(sections: Iterable[Section]) -> tuple[Section, ...]:
             number += 1
             name = f"{section.name}-{number}"
         taken.add(name)
+        if number > 1 and isinstance(section, Chart | Table):
+            section = replace(section, picture=None)  # it stands with the first
         told.append(replace(section, name=name))
     return tuple(told)
 

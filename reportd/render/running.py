@@ -57,7 +57,14 @@ class Closed:
     names: Mapping[str, str]
 
 
-Event = Step | Asked | Closed
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The child waits for the SVG of the chart that `request` describes."""
+
+    request: str
+
+
+Event = Step | Asked | Closed | Drawn
 
 
 class Running:
@@ -84,6 +91,8 @@ class Running:
                 self._unseen.append(self._step)
             case {"query": dict(query)} if len(self._unseen) < _UNSEEN_MAX:
                 self._unseen.append(Asked(question(query)))
+            case {"draw": str(request)} if len(self._unseen) < _UNSEEN_MAX:
+                self._unseen.append(Drawn(request))
             case {"fetched": dict(names)} if len(self._unseen) < _UNSEEN_MAX:
                 self._unseen.append(Closed(_names(names)))
             case {"file": dict(file)} if len(self._files) < _FILES_MAX:

@@ -15,7 +15,9 @@ from reportd.render.canvas import SIZE, Canvas, dash_of, shortened, width_of
 from reportd.render.pie import draw_pie
 from reportd.render.scale import Axis, date_label, date_ticks, number_axis, number_labels, thinned
 from reportd.render.series import ROWS_MAX, Line, Series, series, stacked
-from reportd.report.document import Chart
+from reportd.render.vega.drawing import drawn
+from reportd.render.vega.request import Size
+from reportd.report.document import Chart, Picture
 from reportd.report.formats import display_number
 from reportd.report.locales import Locale, locale_of
 from reportd.report.theme import DEFAULT, Theme
@@ -34,8 +36,12 @@ class Drawing:
     note: str | None = None
 
 
-def draw(chart: Chart, *, title: str, width: float, height: float, locale: str, theme: Theme = DEFAULT) -> Drawing:
+def draw(
+    chart: Chart | Picture, *, title: str, width: float, height: float, locale: str, theme: Theme = DEFAULT
+) -> Drawing:
     """`chart` as an `<svg>` of `width` by about `height` points; horizontal bars take the height that they need."""
+    if isinstance(chart, Picture):
+        return Drawing(drawn(chart, title=title, size=Size(width, height), locale=locale_of(locale), theme=theme))
     drawing = _drawn(chart, title=title, width=width, height=height, locale=locale, theme=theme)
     return replace(drawing, note=" ".join(filter(None, (chart.note, drawing.note))) or None)
 

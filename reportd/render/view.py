@@ -13,7 +13,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from reportd.render.lines import Line, Source, all_lines, columns_of, count_text, kept, one_line, wraps
-from reportd.report.document import Align, Chart, Data, Document, Kpi, Kpis, Table, Text
+from reportd.report.document import Align, Chart, Data, Document, Kpi, Kpis, Picture, Section, Table, Text
 from reportd.report.formats import MINUS, display, display_datetime, display_number
 from reportd.report.locales import Locale, locale_of
 
@@ -62,7 +62,7 @@ class Figure:
     """A chart with its heading; `svg` is filled in by whoever knows how wide the page is."""
 
     heading: str
-    chart: Chart
+    chart: Chart | Picture
     svg: str = ""
     note: str = ""
     kind: Literal["figure"] = "figure"
@@ -137,7 +137,8 @@ class View:
 
 
 def view_of(document: Document, *, rows_max: int, long_from: int | None = None) -> View:
-    """`document` in words, with at most `rows_max` rows of each table. `@data` blocks have no place on a page.
+    """`document` in words, with at most `rows_max` rows of each table. `@data` blocks have no place on a page, but
+    for the pictures of them.
 
     Tables of `long_from` rows or more are not brought into memory: their grids have a source, and no lines yet.
     """
@@ -145,23 +146,28 @@ def view_of(document: Document, *, rows_max: int, long_from: int | None = None) 
     moment = display_datetime(document.as_of.astimezone(ZoneInfo(document.timezone)), document.locale, zone=True)
     as_of = locale.words["as of"].format(time=moment)
     shown = [
-        section.shown if isinstance(section, Table) and section.shown else section
-        for section in document.sections
-        if not isinstance(section, Data)
+        section.shown if isinstance(section, Table) and section.shown else section for section in document.sections
     ]
     only = sum(isinstance(section, Table) for section in shown) == 1
     parts: list[Part] = []
-    for section in shown:
+    for whole, section in zip(document.sections, shown, strict=True):
+        picture = whole.picture if isinstance(whole, Chart | Table | Data) else None
+        if picture is not None:
+            parts.append(Figure(picture.title or _title_of_block(whole), picture, name=section.name))
         match section:
             case Kpis():
-                parts.append(Tiles(section.title, tuple(_tile(kpi, document.locale, locale) for kpi in section.items)))
-            case Chart():
-                parts.append(Figure(section.title or _chart_title(section, locale), section))
+                tiles = tuple(_tile(kpi, document.locale, locale) for kpi in section.items)
+                parts.append(Tiles(section.title, tiles, name=section.name))
+            case Chart() if picture is None:
+                parts.append(Figure(section.title or _chart_title(section, locale), section, name=section.name))
             case Text():
-                parts.append(Prose(section.title, tuple(map(one_line, section.paragraphs))))
+                parts.append(Prose(section.title, tuple(map(one_line, section.paragraphs)), name=section.name))
             case Table():
-                heading = section.title or ("" if only else _title_of_block(section))
-                parts.append(_grid(section, heading, document, locale, rows_max=rows_max, long_from=long_from))
+                heading = "" if picture else section.title or ("" if only else _title_of_block(section))
+                grid = _grid(section, heading, document, locale, rows_max=rows_max, long_from=long_from)
+                parts.append(replace(grid, name=section.name))
+            case _:
+                pass
     return View(
         document=document,
         title=document.title,
@@ -171,7 +177,7 @@ def view_of(document: Document, *, rows_max: int, long_from: int | None = None) 
         banners=tuple(
             _banner(s, document, locale, rows_max) for s in shown if isinstance(s, Table) and s.rows.count > rows_max
         ),
-        parts=tuple(replace(part, name=section.name) for part, section in zip(parts, shown, strict=True)),
+        parts=tuple(parts),
         words=locale,
     )
 
@@ -220,8 +226,8 @@ def _inside(title: str, locale: Locale) -> str:
     return title[:1].lower() + title[1:] if title[1:2].islower() and locale.language != "de" else title
 
 
-def _title_of_block(table: Table) -> str:
-    return table.name.replace("_", " ").replace("-", " ").capitalize()
+def _title_of_block(section: Section) -> str:
+    return section.name.replace("_", " ").replace("-", " ").capitalize()
 
 
 def _banner(table: Table, document: Document, locale: Locale, rows_max: int) -> str:

@@ -132,6 +132,20 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Specification:
+    """A chart of the author's own, in Vega-Lite: `spec` is what the file's `text` says.
+
+    It is shown with `block`, and draws the rows of the blocks in `names`; `file` is for messages.
+    """
+
+    file: str
+    block: str
+    text: str
+    spec: Mapping[str, Any]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Burst:
     """One document per row of `block`'s query: its columns give the values of `params`.
 
@@ -246,6 +260,7 @@ class Report:
     theme: Theme = field(default_factory=Theme)
     translations: Mapping[str, Translation] = field(default_factory=dict)
     template: Template | None = None
+    charts: Mapping[str, Specification] = field(default_factory=dict)
 
     @property
     def queries(self) -> tuple[Block, ...]:

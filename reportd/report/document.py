@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from reportd.report.definition import Template
+from reportd.report.definition import Specification, Template
 from reportd.report.theme import Theme
 
 FormatKind = Literal[
@@ -85,6 +85,26 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart that its author describes, over the rows of `sources`; `title` stands above it, and not in it."""
+
+    specification: Specification
+    sources: tuple[PictureSource, ...]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSource:
+    """Rows that a picture draws: of the block `name`; `columns` are names, `types` and `titles` go with them."""
+
+    name: str
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    titles: tuple[str, ...]
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
 class Kpi:
     """One tile: `value` is the number or text to show large; `delta` a signed change against `delta_label`."""
 
@@ -111,7 +131,8 @@ class Kpis:
 class Chart:
     """A chart over spooled rows: `x` one column, `y` one or more numeric columns, in the rows' own order.
 
-    A `pie` has one `y`, 1 to PIE_SLICES_MAX rows, and no value below zero. `note` is a sentence to print below.
+    A `pie` has one `y`, 1 to PIE_SLICES_MAX rows, and no value below zero. `note` is a sentence to print below. On
+    pages `picture` stands in its place.
     """
 
     name: str
@@ -122,14 +143,15 @@ class Chart:
     rows: Rows
     columns: tuple[Column, ...] = ()
     note: str = ""
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table over spooled rows. A change in one of `groups`, the widest first, starts a new group, in which the
     `subtotal` columns are summed; `named` subtotals repeat what the group is called. `shown` is what stands on pages
-    in its place, if that is another table. `keys` are the first columns of a cross-tab, the widest first: what the row
-    before has in all but the last of them is not said again on a page.
+    in its place, if that is another table; `picture` is drawn above it. `keys` are the first columns of a cross-tab,
+    the widest first: what the row before has in all but the last of them is not said again on a page.
     """
 
     name: str
@@ -141,6 +163,7 @@ class Table:
     named: bool = True
     shown: Table | None = None
     keys: tuple[Column, ...] = ()
+    picture: Picture | None = None
 
     @property
     def group(self) -> Column | None:
@@ -155,12 +178,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Rows that only the data formats carry (`@data`)."""
+    """Rows that only the data formats carry (`@data`); pages have the `picture` of them, if there is one."""
 
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: Rows
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)

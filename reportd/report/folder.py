@@ -8,6 +8,7 @@ reports/sales/
   report.py       fetch(ctx) and build(params, data), where SQL alone does not do
   theme.css       colours, font and logo
   template.html   a page of its own; other .html files may be included
+  orders.vl.json  a chart of the block `orders`, in Vega-Lite
   i18n/de.toml    the report in another language
   logo.svg, …     pictures and fonts that theme and template name
 ```
@@ -19,9 +20,9 @@ import ast
 import re
 from dataclasses import replace
 
-from reportd.report import assets, blocks, frontmatter, sqlfile, template, theme, translation
+from reportd.report import assets, blocks, frontmatter, sqlfile, template, theme, translation, vega
 from reportd.report.assembly import assemble
-from reportd.report.definition import Block, Code, Report, ReportSource
+from reportd.report.definition import Block, Code, Report, ReportSource, Specification
 from reportd.report.fault import fault
 from reportd.report.frontmatter import FrontMatter
 
@@ -40,6 +41,7 @@ def belongs(file: str) -> bool:
         file in (*MARKS, theme.FILE)
         or (file.endswith((".sql", ".html")) and not file.startswith(".") and "/" not in file)
         or translation.belongs(file)
+        or vega.belongs(file)
     )
 
 
@@ -73,7 +75,7 @@ def parse(source: ReportSource) -> Report:
 
 
 def _furnished(report: Report) -> Report:
-    """`report` with its theme, its translations and its template."""
+    """`report` with its theme, its translations, its charts and its template."""
     source = report.source
     translations = {
         translation.tag_of(file): translation.parse(
@@ -85,9 +87,22 @@ def _furnished(report: Report) -> Report:
     look = report.theme
     if theme.FILE in source.files:
         look = theme.parse(f"{source.path}/{theme.FILE}", source.files[theme.FILE], assets=source.assets)
-    own = replace(report, theme=look, translations=translations)
+    own = replace(report, theme=look, translations=translations, charts=_charts(report))
     pages = {file: text for file, text in source.files.items() if file.endswith(".html")}
     return replace(own, template=template.parse(own, pages)) if pages else own
+
+
+def _charts(report: Report) -> dict[str, Specification]:
+    """The charts of the author's own, by the blocks that they are named for."""
+    source = report.source
+    kinds = {block.name: block.kind for block in report.blocks} if report.code is None else None
+    charts = {}
+    for file, text in sorted(source.files.items()):
+        if vega.belongs(file):
+            block = file.removesuffix(vega.SUFFIX)
+            path, place = f"{source.path}/{file}", f"{source.name}/{file}"
+            charts[block] = vega.parse(path, text, file=place, block=block, kinds=kinds)
+    return charts
 
 
 def _name(path: str, file: str) -> str:

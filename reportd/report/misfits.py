@@ -1,4 +1,4 @@
-"""Options of blocks that name columns which the query does not give, with the place of each name in the file."""
+"""Options of blocks, and fields of charts, that name columns which the query does not give, with each name's place."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from reportd.errors import ReportError
+from reportd.report import vega
 from reportd.report.blocks import BLOCKS
 from reportd.report.definition import Block, Report
 from reportd.report.fault import fault, nearest
@@ -15,8 +16,8 @@ _OF_THE_PARENT = {("sub", "head"): (False, True), ("sub", "by"): (True, True)}
 
 
 def misfits(report: Report, columns: Mapping[str, Sequence[str]]) -> Iterator[ReportError]:
-    """What is wrong with the options of `report`'s blocks, whose queries give `columns` (by block; unknown ones left
-    out). The errors' files are as the blocks name them.
+    """What is wrong with the options of `report`'s blocks, and with its charts; the queries give `columns` (by block;
+    unknown ones left out). The errors' files are as the blocks name them.
     """
     for block in report.blocks:
         for option, takes in BLOCKS[block.kind].options.items():
@@ -27,6 +28,8 @@ def misfits(report: Report, columns: Mapping[str, Sequence[str]]) -> Iterator[Re
                 for of in (*([block.name] if own else []), *([block.options["of"]] if parents else [])):
                     if of in columns and name not in columns[of]:
                         yield _misfit(report, block, option, name, of=of, columns=columns[of])
+    for chart in report.charts.values():
+        yield from vega.misfits(chart, columns)
 
 
 def _misfit(report: Report, block: Block, option: str, name: str, *, of: str, columns: Sequence[str]) -> ReportError:
