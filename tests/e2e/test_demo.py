@@ -24,11 +24,24 @@ REPORTS = {
 }
 
 
-async def started(*arguments: str, home: Path, **environment: str) -> asyncio.subprocess.Process:
+GALLERY = Path(__file__).parents[2] / "examples/gallery"
+# Two of the six: the pages and the hundred thousand rows of the others take a minute, and are looked at elsewhere.
+ORDERS = """\
+-- Two reports.
+insert into reportd.jobs (kind, formats, params)
+values ('quarter-in-figures', :'formats', '{}'), ('account-letter', '{pdf}', '{"day": "2025-02-05"}')
+returning id;
+"""
+ELSEWHERE = "import pathlib, sys; from reportd.cli import main, packs; packs._PLACES = (pathlib.Path('packs'),); main()"
+
+
+async def started(
+    *arguments: str, home: Path, program: tuple[str, ...] = (str(REPORTD),), **environment: str
+) -> asyncio.subprocess.Process:
     # What would lead elsewhere: the demo has to leave it alone.
     astray = {"REPORTD_DSN": "postgresql://nobody@127.0.0.1:1/nowhere", "REPORTD_WORKER__CONCURRENCY": "none"}
     return await asyncio.create_subprocess_exec(
-        REPORTD,
+        *program,
         "demo",
         *arguments,
         cwd=home,
@@ -71,6 +84,29 @@ async def test_the_demo_makes_every_report_in_every_format_and_leaves_nothing_el
         assert first in " ".join(text.split())
         assert last in " ".join(text.split())
         assert re.search(rf"{name} +csv +\S+ \w+ +{len(rows)} +– +out/{name}.csv", said), said
+
+
+async def test_the_gallery_brings_its_files_and_what_was_delivered(home: Path) -> None:
+    pack = home / "packs/gallery"
+    pack.mkdir(parents=True)
+    for name in ("schema.sql", "data.sql", "reports"):
+        (pack / name).symlink_to(GALLERY / name)
+    (pack / "orders.sql").write_text(ORDERS)
+    program = (sys.executable, "-c", ELSEWHERE)
+    process = await started("--gallery", "out", home=home, program=program, TMPDIR=str(home))
+    said = (await asyncio.wait_for(process.communicate(), 110))[0].decode()
+    assert process.returncode == 0, said
+    assert {path.name for path in home.iterdir()} == {"out", "packs"}, "something is left behind"
+    out = home / "out"
+    assert {path.name for path in out.iterdir()} == {
+        "letters",
+        *(f"quarter-in-figures.{kind}" for kind in ("pdf", "xlsx", "csv")),
+    }
+    assert "EUR" in PdfReader(out / "quarter-in-figures.pdf").pages[0].extract_text()
+    letters = sorted((out / "letters/2025-02-05").glob("*/account-letter.pdf"))
+    assert f"{len(letters)} deliveries, each a job of its own, lie in out too" in said
+    customer = letters[0].parent.name
+    assert f"your account {customer} shows" in PdfReader(letters[0]).pages[0].extract_text()
 
 
 async def test_without_pango_the_demo_makes_the_sheets_and_says_what_to_install(home: Path) -> None:
