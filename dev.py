@@ -37,7 +37,7 @@ LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
 NEWEST_PYTHON = 14
 IN_MEMORY = Path("/dev/shm")
-ROOM_BYTES = 4 << 30
+ROOM_BYTES = 2 << 30
 
 
 def main(command: str = "", *arguments: str) -> int:

@@ -69,13 +69,12 @@ SQL = """select :branch as branch, :since as since, :rate as rate, :all as all, 
 
 @pytest.fixture
 async def parts(empty_dsn: str, tmp_path: Path) -> AsyncIterator[Parts]:
-    """The stages over a fresh database, with JSON for a format."""
+    """The stages over a fresh database, without a render process: what is refused needs none."""
     connection = await asyncpg.connect(empty_dsn)
     await connection.execute(TABLES)
     await connection.close()
     pool = await create_pool(empty_dsn, min_size=0, max_size=1, application_name="x", statement_cache_size=0)
     render = RenderPool(concurrency=1, limits=ChildLimits(), formats={"json": "reportd.render.json:JSON"})
-    await render.start()
     try:
         yield Parts(
             source=pool,
@@ -89,6 +88,13 @@ async def parts(empty_dsn: str, tmp_path: Path) -> AsyncIterator[Parts]:
     finally:
         await render.close()
         await pool.close()
+
+
+@pytest.fixture
+async def making(parts: Parts) -> Parts:
+    """`parts` that make files, of JSON."""
+    await parts.render.start()
+    return parts
 
 
 def report(sql: str, head: str) -> Report:
@@ -133,10 +139,10 @@ async def made(parts: Parts, report: Report, **given: Any) -> list[Any]:
     return list(row.values()) if isinstance(row, dict) else row
 
 
-async def test_defaults_follow_from_what_was_given_and_from_each_other(parts: Parts) -> None:
+async def test_defaults_follow_from_what_was_given_and_from_each_other(making: Parts) -> None:
     asked = report(SQL, HEAD)
 
-    assert await made(parts, asked) == [
+    assert await made(making, asked) == [
         "Wien",
         "2015-01-01",
         0.5,
@@ -145,8 +151,8 @@ async def test_defaults_follow_from_what_was_given_and_from_each_other(parts: Pa
         True,
         "[2026-10-01,2026-11-01)",
     ]
-    assert (await made(parts, asked, country="DE"))[:3] == ["Köln", "2018-02-01", 1.5]
-    assert (await made(parts, asked, branch="Graz", since="2016-03-04", all=[]))[:4] == [
+    assert (await made(making, asked, country="DE"))[:3] == ["Köln", "2018-02-01", 1.5]
+    assert (await made(making, asked, branch="Graz", since="2016-03-04", all=[]))[:4] == [
         "Graz",
         "2016-03-04",
         0.25,
@@ -154,8 +160,8 @@ async def test_defaults_follow_from_what_was_given_and_from_each_other(parts: Pa
     ]
 
 
-async def test_the_job_says_which_defaults_it_found(parts: Parts) -> None:
-    completed = await ran(parts, report(SQL, HEAD), country="DE", since="2020-01-01")
+async def test_the_job_says_which_defaults_it_found(making: Parts) -> None:
+    completed = await ran(making, report(SQL, HEAD), country="DE", since="2020-01-01")
     assert isinstance(completed, Completed)
     assert completed.result is not None
     assert completed.result["defaults"] == {
@@ -195,8 +201,8 @@ async def test_a_default_that_is_not_allowed_is_refused_as_if_it_were_given(part
     assert refused.value.message == 'parameter "rate": what default_sql gives, "9.75" is above the maximum 5'
 
 
-async def test_a_default_that_finds_no_row_is_null(parts: Parts) -> None:
-    assert await made(parts, report(SQL, HEAD), country="CH") == [
+async def test_a_default_that_finds_no_row_is_null(making: Parts) -> None:
+    assert await made(making, report(SQL, HEAD), country="CH") == [
         None,
         None,
         None,
@@ -207,14 +213,14 @@ async def test_a_default_that_finds_no_row_is_null(parts: Parts) -> None:
     ]
 
 
-async def test_a_secret_default_is_in_no_message_and_no_result(parts: Parts) -> None:
+async def test_a_secret_default_is_in_no_message_and_no_result(making: Parts) -> None:
     head = "params.key = { type = 'int', secret = true, default_sql = \"select 'hunter2'\" }"
     with pytest.raises(ParamsError) as refused:
-        await ran(parts, report("select :key as n", head))
+        await ran(making, report("select :key as n", head))
     assert "hunter2" not in f"{refused.value.message} {refused.value.detail}"
 
     head = "params.key = { type = 'text', secret = true, default_sql = \"select 'hunter2'\" }"
-    completed = await ran(parts, report("select length(:key) as n", head))
+    completed = await ran(making, report("select length(:key) as n", head))
     assert "hunter2" not in repr(completed)
 
 
@@ -224,7 +230,7 @@ async def test_a_default_whose_query_fails_says_where(parts: Parts) -> None:
         await ran(parts, report("select :n as n", head))
 
 
-async def test_a_bursts_own_params_are_asked_for_in_its_documents(parts: Parts) -> None:
+async def test_a_bursts_own_params_are_asked_for_in_its_documents(making: Parts) -> None:
     head = """
 params.country = { type = "text", default_sql = "select max(country) from branches" }
 params.branch  = { type = "text", default_sql = "select 'never asked'" }
@@ -233,14 +239,14 @@ params.since   = { type = "date", default_sql = "select opened from branches whe
 sql    = "select name as branch from branches where country = :country order by 1"
 params = ["branch"]
 """
-    divided = await ran(parts, report("select :branch as b, :since as s", head))
+    divided = await ran(making, report("select :branch as b, :since as s", head))
 
     assert isinstance(divided, Divided)
     assert [child.params for child in divided.children] == [
         {"country": "DE", "branch": "Köln"},
         {"country": "DE", "branch": "Ulm"},
     ]
-    assert await made(parts, report("select :branch as b, :since as s", head), **divided.children[1].params) == [
+    assert await made(making, report("select :branch as b, :since as s", head), **divided.children[1].params) == [
         "Ulm",
         "2022-07-01",
     ]
