@@ -42,7 +42,7 @@ def _draw(path: Path, page: int, target: Path) -> None:
         subprocess.run(["pdftoppm", "-png", *only, str(path), str(out)], check=True)
         image = Image.open(out.with_suffix(".png")).convert("RGB")
     framed = ImageOps.expand(image, border=1, fill="#d5dae0")
-    framed.quantize(colors=128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(target, optimize=True)
+    framed.quantize(colors=128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ where day <@ :quarter
 group by 1
 order by 1;
 
--- @bar "Revenue by category, EUR" x=category y=revenue
-select p.category, sum(l.amount) as revenue
+-- @bar "Revenue by category, EUR" x=category y=revenue_by_category
+select p.category, sum(l.amount) as revenue_by_category
 from gallery.invoices i
 join gallery.invoice_lines l on l.invoice_id = i.id
 join gallery.products p on p.id = l.product_id
