@@ -315,4 +315,6 @@ def _held(following: Iterable[Line]) -> bool:
 
 
 def one_line(text: str) -> str:
+    if text.isprintable() and "  " not in text:
+        return text.strip()  # what nearly every text is
     return _BLANK.sub(" ", text).strip()

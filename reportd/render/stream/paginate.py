@@ -32,7 +32,7 @@ def paginate(lines: Iterator[Line], setting: Setting, *, skip: int, top: float, 
         block.append((line, setting.set(line)))
         if line.keep or line.kind == "group":
             continue
-        if sheet is not None and y + sum(one.height for _, one in block) > bottom + _SLACK:
+        if len(block) > 1 and sheet is not None and y + sum(one.height for _, one in block) > bottom + _SLACK:
             yield sheet
             sheet = None
         for whole, one in block:

@@ -236,7 +236,7 @@ class _Column(dict[str, Cell]):
         self._chosen = (
             ("", "") if type is None else (f"{_choice(kind, typesetter)} ", f" {_choice(slot.type, typesetter)}")
         )
-        self.end = slot.x + slot.width
+        self._left, self.end = f"{self._chosen[0]}1 0 0 -1 {slot.x:.3f} ", slot.x + slot.width
 
     def __missing__(self, text: str) -> Cell:
         if len(self) >= _CACHE_MAX:
@@ -248,14 +248,15 @@ class _Column(dict[str, Cell]):
         """`text` in the room from this column to the `last`; over more than one it begins on the left."""
         if not text or text.isspace():
             return ()
-        before, after = self._chosen
-        slot, end = self._slot, last.end
         if not self._knows(text):
             return self._elsewhere(text, last)
-        shown = self._lines(text) if self._wraps else (self._show(text),)
-        if slot.align_right and last is self:
-            return tuple([(f"{before}1 0 0 -1 {end - width:.3f} ", f" Tm {ops}{after}", 0.0) for ops, width in shown])
-        return tuple([(f"{before}1 0 0 -1 {slot.x:.3f} ", f" Tm {ops}{after}", 0.0) for ops, _ in shown])
+        before, after = self._chosen
+        shown = self._lines(text) if self._wraps else [self._show(text)]
+        if self._slot.align_right and last is self:
+            return tuple(
+                [(f"{before}1 0 0 -1 {self.end - width:.3f} ", f" Tm {ops}{after}", 0.0) for ops, width in shown]
+            )
+        return tuple([(self._left, f" Tm {ops}{after}", 0.0) for ops, _ in shown])
 
     def _elsewhere(self, text: str, last: _Column) -> Cell:
         """A text that other fonts are needed for."""
