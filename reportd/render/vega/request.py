@@ -27,6 +27,7 @@ _ACROSS = ("row", "column", "facet")
 _STEP = 14
 _PADDING = 2
 _LABEL_MAX = 140
+_DATE_WIDTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def request(picture: Picture, *, size: Size, theme: Theme, locale: Locale) -> st
     spec["datasets"] = {**rows, **(own if isinstance(own, Mapping) else {})}
     asked = {
         "spec": spec,
-        "config": config(theme, size, composed=_is_composed(spec)),
+        "config": {**config(theme, size, composed=_is_composed(spec)), "autosize": _autosize(spec)},
         "numbers": _numbers(locale),
         "times": {"shortMonths": list(locale.months)} if locale.months else {},
         "locale": locale.tag,
@@ -71,7 +72,6 @@ def config(theme: Theme, size: Size, *, composed: bool) -> dict[str, Any]:
         "font": FAMILY,
         "background": None,
         "padding": _PADDING,
-        "autosize": {"type": "pad" if composed else "fit", "contains": "padding"},
         "view": {
             "stroke": None,
             "continuousWidth": width,
@@ -92,7 +92,7 @@ def config(theme: Theme, size: Size, *, composed: bool) -> dict[str, Any]:
             "labelPadding": 3,
             "titlePadding": 6,
         },
-        "axisTemporal": {"grid": False},
+        "axisTemporal": {"grid": False, "tickCount": {"expr": f"ceil(width / {_DATE_WIDTH})"}},
         "axisQuantitative": {"domain": False, "ticks": False},
         "axisBand": {"ticks": False},
         "axisPoint": {"ticks": False},
@@ -166,6 +166,13 @@ def _has_title(channel: Any) -> bool:
 
 def _is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping)
+
+
+def _autosize(spec: Mapping[str, Any]) -> dict[str, str]:
+    """What the specification gives a width or height is that of the axes; what it does not, fills the room with all."""
+    fits = () if _is_composed(spec) else tuple(side for side in ("width", "height") if side not in spec)
+    kind = {("width", "height"): "fit", ("width",): "fit-x", ("height",): "fit-y"}.get(fits, "pad")
+    return {"type": kind, "contains": "padding"}
 
 
 def _is_composed(spec: Mapping[str, Any]) -> bool:
