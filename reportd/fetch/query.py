@@ -132,13 +132,18 @@ async def _literals(
 
 
 def _secrets(names: Sequence[str], params: Params) -> dict[str, str]:
-    """The setting for each of `names` that is a secret with a value."""
-    secret = {name for param in params.params if param.secret for name in param.names}
-    given = [name for name in names if name in secret and params.values[name].text is not None]
+    """The setting for each of `names` that has a secret's value: a report's code may hand it on under another name."""
+    hidden = {name for param in params.params if param.secret for name in param.names}
+    texts = set(_hidden(params))
+    texts_given = {name: text for name in names if (text := params.values[name].text) is not None}
+    given = [name for name, text in texts_given.items() if name in hidden or text in texts]
     return {name: f"reportd.secret_{number}" for number, name in enumerate(given, start=1)}
 
 
 def _hidden(params: Params) -> tuple[str, ...]:
     """The texts of secret values, the longest first, so that no shorter one takes a piece out of it."""
-    texts = {params.values[name].text for param in params.params if param.secret for name in param.names}
+    secret = [param for param in params.params if param.secret]
+    texts = {params.values[name].text for param in secret for name in param.names}
+    typed = params.as_json()
+    texts |= {str(item) for param in secret if param.many for item in typed[param.name] or ()}
     return tuple(sorted((text for text in texts if text), key=len, reverse=True))

@@ -7,6 +7,7 @@ import traceback
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from textwrap import dedent
@@ -16,14 +17,17 @@ from zipfile import ZipFile
 import pikepdf
 import pytest
 
+from reportd import spool
 from reportd.db.pool import Pool
 from reportd.errors import QueryError, ReportCodeError, ReportdError
+from reportd.fetch import inquire
 from reportd.report.definition import Param
+from reportd.report.params import Value, resolve
 from reportd.report.secrecy import discreet, hidden
 from tests.conftest import Eventually
 from tests.daemons import daemon
 from tests.integration.cli.commands import reportd
-from tests.integration.security.asking import fetched, report, rows
+from tests.integration.security.asking import LIMITS, NOW, ZONE, fetched, report, rows
 from tests.integration.security.conftest import Connection
 
 SECRET = "hunter2-Ünsagbar"
@@ -165,6 +169,26 @@ async def test_a_secret_is_no_part_of_the_statement_that_uses_it(pool: Pool, tmp
     # Nor does the next query or job find it.
     after = report("select current_setting('reportd.secret_1', true) as s")
     assert rows(await fetched(pool, tmp_path / "2", after)) in ([[""]], [[None]])
+
+
+async def test_a_secret_that_code_asks_with_under_another_name_is_no_part_of_the_statement(
+    pool: Pool, tmp_path: Path
+) -> None:
+    head = 'params.key = { type = "text", secret = true }\nparams.keys = { type = "text", many = true, secret = true }'
+    asked = report("select 1 as n", head=head)
+    params = resolve(asked.params, {"key": SECRET, "keys": [f"{SECRET}-1", f"{SECRET}-2"]}, now=NOW, timezone=ZONE)
+    given = {"k": Value(SECRET, "text"), "one": Value(f"{SECRET}-2", "text"), "open": Value("seen", "text")}
+    block = replace(asked.blocks[0], sql="select :k as k, :one as one, :open as open, current_query() as text")
+
+    nothing = replace(asked, blocks=())
+    async with inquire(pool, nothing, params, directory=tmp_path / "1", timezone=ZONE, limits=LIMITS) as inquiry:
+        spooled = await inquiry.ask(block, given)
+
+    [[*values, text]] = spool.read(tmp_path / "1" / spooled.file)
+    assert values == [SECRET, f"{SECRET}-2", "seen"]
+    assert text is not None
+    assert "'seen'" in text
+    assert SECRET not in text
 
 
 @pytest.mark.parametrize(
