@@ -37,6 +37,7 @@ _PLACES = frozenset(("d", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "wi
 _LONG = re.compile(r"-?\d*\.\d{3,}(?:e[-+]?\d+)?")
 _REFERENCE = re.compile(r"url\(\s*[\"']?#([\w-]+)[\"']?\s*\)")
 _DATA = re.compile(r"data:(image/(?:png|jpeg|svg\+xml));base64,([A-Za-z0-9+/=\s]+)")
+_NAMES = re.compile(r"[\w ,'-]+")
 _UNSAFE = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 _DEPTH_MAX = 100
 
@@ -99,7 +100,7 @@ class _Writer:
             # As a style: a web page's rules for our own charts go before an attribute.
             yield f' style="font-size:{float(number[1]):g}px"'
         family = element.get("font-family")
-        if family and family != request.FAMILY:
+        if family and family != request.FAMILY and _NAMES.fullmatch(family):
             yield f' font-family="{escape(family)}, {FAMILY}"'
         for name, value in element.attrib.items():
             if name == "id":

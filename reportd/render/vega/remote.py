@@ -32,8 +32,8 @@ IDLE_S = 180.0
 MEMORY_MB = 512
 """What a chart may take, beside what V8 itself does."""
 
-# How V8 and Rust end where they get no more memory.
-_OUT_OF_MEMORY = frozenset(("SIGTRAP", "SIGABRT", "SIGILL", "SIGSEGV", "SIGBUS", "SIGKILL"))
+# How V8 ends where it gets no more memory.
+_OUT_OF_MEMORY = "SIGTRAP"
 
 
 def missing() -> ExtraMissing | None:
@@ -119,9 +119,10 @@ class Charts:
         name = process.usage.get("signal")
         if name == signal.Signals.SIGXCPU.name:
             return RenderError(f"the chart took more CPU time than {self._chart_s:g} s", **process.usage)
-        if name in _OUT_OF_MEMORY:
+        if name == _OUT_OF_MEMORY or process.usage["peak_bytes"] > MEMORY_MB << 20:
             return RenderMemory(f"the chart needs more memory than it may use, {MEMORY_MB} MB", **process.usage)
-        return RenderError(f"the drawing process {process.death}", **process.usage)
+        # Such as the name of a font that is no name.
+        return RenderError(f"the chart has what can't be drawn: the drawing process {process.death}", **process.usage)
 
     async def _living(self) -> ChildProcess:
         process = self._process

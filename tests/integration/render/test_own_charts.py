@@ -108,7 +108,7 @@ async def test_a_pdf_has_the_chart_as_vectors_with_its_words_in_our_font(pool: R
         spoken = [str(each.Alt) for each in tree.objects if isinstance(each, pikepdf.Dictionary) and "/Alt" in each]
     assert {"Revenue by month", "Share"} <= set(spoken)
     picture = pypdfium2.PdfDocument(path)[0].render(scale=2).to_pil().convert("RGB")
-    counted = {f"#{r:02x}{g:02x}{b:02x}": count for count, (r, g, b) in picture.getcolors(1 << 24)}  # type: ignore[misc]
+    counted = {f"#{r:02x}{g:02x}{b:02x}": count for count, (r, g, b) in picture.getcolors(1 << 24)}
     # The ring's two parts are of full colour.
     assert counted[PALETTE[0]] > 2000
     assert counted[PALETTE[1]] > 2000
