@@ -14,7 +14,7 @@ from bench.xlsx_run import COLUMNS
 from reportd.render.columns import measure
 from reportd.render.pdf import PDF
 from reportd.render.specimen import specimen
-from reportd.render.task import RenderSettings
+from reportd.render.task import RenderedFile, RenderSettings
 from reportd.report.document import Column, Document, Provenance, Rows, Table
 from reportd.spool import Spooled
 
@@ -28,11 +28,7 @@ def main(path: Path, rows: int, directory: Path) -> dict[str, float]:
     gc.collect()
     gc.freeze()
     started, cpu = time.perf_counter(), time.process_time()
-    columns = measured(path, rows)
-    table = Table("sales", "Sales", columns, Rows(str(path), rows, path.stat().st_size, ""))
-    origin = Provenance("sales", "", "", {}, "0")
-    document = Document("Sales", datetime(2026, 1, 1, tzinfo=UTC), "UTC", LOCALE, (table,), origin)
-    [file] = PDF().render(document, out=directory, settings=RenderSettings())
+    file = written(path, rows, directory)
     return {
         "wall_s": time.perf_counter() - started,
         "cpu_s": time.process_time() - cpu,
@@ -40,6 +36,16 @@ def main(path: Path, rows: int, directory: Path) -> dict[str, float]:
         "file_mb": round(Path(file.path).stat().st_size / 2**20, 1),
         "pages": file.pages or 0,
     }
+
+
+def written(path: Path, rows: int, directory: Path) -> RenderedFile:
+    """The PDF of the spool `path`, from its first reading on."""
+    columns = measured(path, rows)
+    table = Table("sales", "Sales", columns, Rows(str(path), rows, path.stat().st_size, ""))
+    origin = Provenance("sales", "", "", {}, "0")
+    document = Document("Sales", datetime(2026, 1, 1, tzinfo=UTC), "UTC", LOCALE, (table,), origin)
+    [file] = PDF().render(document, out=directory, settings=RenderSettings())
+    return file
 
 
 def measured(path: Path, rows: int) -> tuple[Column, ...]:
