@@ -84,15 +84,27 @@ def _report(folder: Path, name: str) -> Report:
 
 
 @pytest.fixture
-async def warm(dsn: str, shop: Connection, reports: Path, tmp_path: Path) -> AsyncIterator[Press]:
-    """A warm press, all of whose files are below `tmp_path`."""
-    config = Config(
+def config(reports: Path, tmp_path: Path) -> Config:
+    """All of a press's files are below `tmp_path`."""
+    return Config(
         storage=Storage(state_dir=tmp_path / "state"),
         reports=Reports(directories=(reports,), timezone="Europe/Vienna"),
         worker=Worker(concurrency=1),
         render=Render(concurrency=1),
     )
+
+
+@pytest.fixture
+async def warm(dsn: str, shop: Connection, config: Config) -> AsyncIterator[Press]:
+    """A press that makes every format."""
     async with press.warm(config, dsn, name="test") as made:
+        yield made
+
+
+@pytest.fixture
+async def of_json(dsn: str, shop: Connection, config: Config) -> AsyncIterator[Press]:
+    """A press that makes JSON alone."""
+    async with press.warm(config, dsn, name="test", formats={"json": plugins.formats()["json"]}) as made:
         yield made
 
 
@@ -169,7 +181,7 @@ async def test_what_is_noted_of_a_file_is_true_and_the_same_bytes_come_again_in_
         ], (artifact.name, found)
 
 
-async def test_values_of_every_type_come_back_as_postgres_sent_them(warm: Press, reports: Path) -> None:
+async def test_values_of_every_type_come_back_as_postgres_sent_them(of_json: Press, reports: Path) -> None:
     """From JSON, so that their digest is the one that was noted."""
     (reports / "odd.sql").write_text(
         """
@@ -185,15 +197,15 @@ select -1, 0, 1.5, 'NaN', null, null, null, null, null, null, null, null, null, 
   null, null, chr(1) || 'ü' || chr(128512), null, 'x'
 """
     )
-    made = await warm.make(_report(reports, "odd"), {}, formats=["json"])
+    made = await of_json.make(_report(reports, "odd"), {}, formats=["json"])
     file = place(made.artifacts[0])
     found = checks.data(file, "json", origin_of(file, "json"))
     assert found is not None
     assert found.state == "holds", found
 
 
-async def test_a_changed_cell_is_seen_in_the_file_itself(warm: Press, reports: Path, tmp_path: Path) -> None:
-    made = await warm.make(report_in(reports), {}, formats=["json"])
+async def test_a_changed_cell_is_seen_in_the_file_itself(of_json: Press, reports: Path, tmp_path: Path) -> None:
+    made = await of_json.make(report_in(reports), {}, formats=["json"])
     path = tmp_path / "sales.json"
     shutil.copy(place(made.artifacts[0]), path)
     origin = origin_of(path, "json")
@@ -241,15 +253,15 @@ async def test_made_again_over_other_data_each_format_names_what_differs(
     assert 'block "sales": 30 rows, now 29' in fewer["data"].more
 
 
-async def test_another_version_of_the_report_is_named_with_what_has_changed(warm: Press, reports: Path) -> None:
-    made = await warm.make(report_in(reports), {}, formats=["json"])
+async def test_another_version_of_the_report_is_named_with_what_has_changed(of_json: Press, reports: Path) -> None:
+    made = await of_json.make(report_in(reports), {}, formats=["json"])
     file = place(made.artifacts[0])
     origin = origin_of(file, "json")
     assert origin is not None
 
     async def said(text: str) -> str:
         (reports / "sales.sql").write_text(text)
-        found = await rerun(warm, report_in(reports), file, "json", origin, given={})
+        found = await rerun(of_json, report_in(reports), file, "json", origin, given={})
         return next(check.found for check in found if check.subject == "report")
 
     assert (await said(REPORT.replace('"Sales"\n-- params', '"Our sales"\n-- params'))).endswith(
@@ -258,7 +270,7 @@ async def test_another_version_of_the_report_is_named_with_what_has_changed(warm
     assert (await said(REPORT.replace("order by id", "order by id desc"))).endswith("its queries differ")
     older = replace(origin, version="0.0.1")
     (version,) = [
-        c for c in await rerun(warm, report_in(reports), file, "json", older, given={}) if c.subject == "version"
+        c for c in await rerun(of_json, report_in(reports), file, "json", older, given={}) if c.subject == "version"
     ]
     assert version.found.startswith("reportd 0.0.1 made it, this is ")
 
@@ -305,25 +317,25 @@ async def test_a_document_of_a_split_burst_is_made_again_of_its_own_rows(
 
 
 async def test_a_document_of_a_split_burst_says_which_of_its_rows_have_changed(
-    warm: Press, shop: Connection, reports: Path
+    of_json: Press, shop: Connection, reports: Path
 ) -> None:
     (reports / "statement.sql").write_text(SPLIT)
     await shop.execute("update sales set region = case id % 2 when 0 then 'north' else 'south' end")
     report = _report(reports, "statement")
-    made = await warm.make(report, {}, formats=["json"])
+    made = await of_json.make(report, {}, formats=["json"])
     file = place(made.artifacts[0])
     origin = origin_of(file, "json")
     assert origin is not None
-    same = await rerun(warm, report, file, "json", origin, given={})
+    same = await rerun(of_json, report, file, "json", origin, given={})
     assert [check.state for check in same] == ["holds"] * 3, "no job says whose rows it has: their digest does"
     await shop.execute("update sales set amount = 99.99 where id = 8")
-    found = {c.subject: c for c in await rerun(warm, report, file, "json", origin, given={}, key=("north",))}
+    found = {c.subject: c for c in await rerun(of_json, report, file, "json", origin, given={}, key=("north",))}
     assert found["data"].more == ('block "sales": other values', 'block "total": other values')
     assert "99.99" in "\n".join(found["again"].more)
     with pytest.raises(ReportError, match="region = east has no rows any more"):
-        await rerun(warm, report, file, "json", origin, given={}, key=("east",))
+        await rerun(of_json, report, file, "json", origin, given={}, key=("east",))
     with pytest.raises(ReportError, match="no job says whose rows it has, and none of 2 keys has the same rows today"):
-        await rerun(warm, report, file, "json", origin, given={})
+        await rerun(of_json, report, file, "json", origin, given={})
 
 
 async def _completed(connection: Connection, job: int) -> Mapping[str, str] | None:
