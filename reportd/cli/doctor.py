@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from reportd import plugins
+from reportd import plugins, telemetry
 from reportd.cli import host_probes, server_probes
 from reportd.cli.finding import SIGNS, Finding, fault, ok
 from reportd.cli.options import database_options, find_dsn, json_option
@@ -25,6 +25,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 @database_options
 def doctor(*, as_json: bool, dsn: str | None, config_path: Path | None) -> int:
     """Look at everything that reportd needs: configuration, database, formats, disk. Exit status 1 on a fault (✗)."""
+    telemetry.configure(level="error")
     findings = asyncio.run(_examine(dsn, config_path))
     if as_json:
         emit_json([asdict(finding) for finding in findings])
@@ -43,6 +44,7 @@ async def _examine(dsn: str | None, config_path: Path | None) -> list[Finding]:
     documents = asyncio.create_task(host_probes.documents())
     findings += await _database(config, dsn, config_path)
     findings += await documents
+    findings.append(await host_probes.charts())
     findings += host_probes.plugged()
     findings += host_probes.tasks([*config.tasks.modules, *plugins.tasks().values()])
     storage = config.storage

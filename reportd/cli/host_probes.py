@@ -1,4 +1,4 @@
-"""What `reportd doctor` looks at on this host: formats, font, disk, embedded Postgres."""
+"""What `reportd doctor` looks at on this host: formats, charts, font, disk, unit, embedded Postgres."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from reportd.cli import formats
 from reportd.cli.finding import Finding, fault, ok, warning
 from reportd.cli.output import size
 from reportd.db import embedded
+from reportd.errors import ReportdError
 from reportd.kinds import installed
 from reportd.render.pango import fonts_line
 from reportd.render.scripts import SAMPLES, is_east_asian
+from reportd.render.vega.remote import INSTALL, Charts, missing
+from reportd.render.vega.request import SPECIMEN
 from reportd.tasks import loading
 from reportd.tasks.loading import LoadedTask
 
 _FONT = "fontpkg_source_sans_3"
 _UNITS = (Path("/etc/systemd/system"), Path("/usr/local/lib/systemd/system"), Path("/usr/lib/systemd/system"))
+_CHARTS = "charts of Vega-Lite"
+_FORBIDS = re.compile(r"^MemoryDenyWriteExecute=(\S*)", re.MULTILINE)
 _FREE_LOW = 2_000_000_000
 _FREE_MIN = 200_000_000
 
@@ -54,6 +59,27 @@ def _scripts(lacking: Sequence[str]) -> Finding:
     return warning(
         "scripts", f"no font for {', '.join(lacking)}: boxes in a PDF, and a note", fonts_line(east_asian=east_asian)
     )
+
+
+async def charts(*, places: Sequence[Path] | None = None) -> Finding:
+    """Whether charts of Vega-Lite are drawn here, and by the unit, whose files lie in `places`."""
+    if missing() is not None:
+        return warning(_CHARTS, "vl-convert is not installed", f"for reports with .vl.json files: {INSTALL}")
+    drawing = Charts()
+    try:
+        await drawing.draw(SPECIMEN)
+    except ReportdError as error:
+        return fault(_CHARTS, error.message, "reports with .vl.json files fail in PDF and HTML until it is mended")
+    finally:
+        await drawing.close()
+    for place in _UNITS if places is None else places:
+        if (file := place / "reportd.service").is_file():
+            said = [file, *sorted(place.glob("reportd.service.d/*.conf"))]
+            found = _FORBIDS.findall("\n".join(each.read_text(encoding="utf-8", errors="replace") for each in said))
+            if found and found[-1] in ("yes", "true", "on", "1"):
+                remedy = "see README, Under systemd: a drop-in with MemoryDenyWriteExecute=no"
+                return warning(_CHARTS, f"{file} forbids the memory that V8 needs to draw them", remedy)
+    return ok(_CHARTS, "are drawn")
 
 
 def plugged() -> Iterator[Finding]:

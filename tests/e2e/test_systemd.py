@@ -115,6 +115,32 @@ async def test_a_pdf_is_rendered_under_the_units_filters_and_limits(dsn: str, tm
 
 
 @needs_systemd
+async def test_a_chart_of_vega_lite_is_drawn_under_the_unit_with_the_drop_in_alone(dsn: str, tmp_path: Path) -> None:
+    folder = tmp_path / "reports" / "sales"
+    folder.mkdir(parents=True)
+    (folder / "report.toml").write_text('title = "Sales"')
+    (folder / "rows.sql").write_text("-- @data rows\nselect n, n * n as squared from generate_series(1, 9) as n;\n")
+    (folder / "rows.vl.json").write_text(
+        '{"mark": "line", "encoding": {"x": {"field": "n"}, "y": {"field": "squared"}}}'
+    )
+    [drop_in] = re.findall(r"printf '\[Service\]\\n(MemoryDenyWriteExecute=no)\\n'", (ROOT / "README.md").read_text())
+    mended = tmp_path / UNIT.name
+    mended.write_text(re.sub(r"^MemoryDenyWriteExecute=.*", drop_in, UNIT.read_text(), flags=re.MULTILINE))
+    for rules, status, words in ((UNIT, 1, "MemoryDenyWriteExecute=no"), (mended, 0, "")):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, Path(__file__).with_name("sandboxed.py"), rules),
+            *(str(REPORTD), "render", "sales", "-f", "html", "-o", "out.html", "--dsn", dsn),
+            cwd=tmp_path,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(process.communicate(), 60)
+        if process.returncode == 77:
+            pytest.skip(said.decode().strip())
+        assert (process.returncode, words in said.decode()) == (status, True), said.decode()
+    assert "<svg" in (tmp_path / "out.html").read_text()
+
+
+@needs_systemd
 @pytest.mark.parametrize(
     ("code", "refused"),
     [

@@ -96,3 +96,25 @@ async def test_the_letter_is_written_in_both_languages_and_formats(
             assert "#0b6a4a" in page.read_text(encoding="utf-8")
             orders = await connection.fetchval("select count(*) from orders where customer = 'Customer 7'")
             assert f"{orders} · " in printed.stdout
+
+
+async def test_the_chart_in_vega_lite_is_drawn_of_its_blocks(
+    connection: asyncpg.Connection[Any], dsn: str, tmp_path: Path
+) -> None:
+    await connection.execute(shown("sql", "create table orders"))
+    folder = tmp_path / "reports" / "progress"
+    folder.mkdir(parents=True)
+    (folder / "report.toml").write_text('title = "Progress"')
+    (folder / "rows.sql").write_text(shown("sql", "-- reports/progress/rows.sql"))
+    (folder / "revenue.vl.json").write_text(shown("json", '"mark": "area"'))
+    [report] = reports([folder.parent])
+    assert isinstance(report, Report), report
+    async with stages(dsn, tmp_path, {"html": "reportd.render.webpage:HTML"}) as parts:
+        done = await made(report, parts, formats=("html",))
+    page = Path(done.artifacts[0].uri.removeprefix("file://")).read_text(encoding="utf-8")
+    [drawn] = re.findall(r"<svg .*</svg>", page, re.DOTALL)
+    regions = await connection.fetch("select distinct region from orders")
+    assert all(f">{row['region']}<" in drawn for row in regions)
+    assert ">Region<" in drawn
+    assert ">EUR<" in drawn
+    assert 'stroke-dasharray="4,2"' in drawn

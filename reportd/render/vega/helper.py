@@ -20,13 +20,12 @@ from typing import Any
 
 from reportd.children import confine, sockets
 from reportd.children.wire import Decoder, Kind, pack
-from reportd.render.vega.request import FAMILY
+from reportd.render.vega.request import SPECIMEN
 
 SVG_BYTES_MAX = 4 * 2**20
 """A drawing with more has more marks than a page can show."""
 
 _ERROR_CHARACTERS = 500
-_SPECIMEN = {"data": {"values": [{"a": "a", "b": 1}]}, "mark": "bar", "encoding": {"x": {"field": "a", "title": "A"}}}
 # What d3 calls the habits of the languages that documents are written in.
 _HABITS = {
     **{"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT", "pt": "pt-BR", "nl": "nl-NL"},
@@ -50,7 +49,7 @@ def main() -> None:
     from vl_convert import register_font_directory
 
     register_font_directory(settings["fonts"])
-    answer({"spec": _SPECIMEN, "config": {"font": FAMILY}, "locale": "en", "numbers": {}, "times": {}})
+    answer(json.loads(SPECIMEN))
     base = confine.data_bytes()  # V8 takes half a gigabyte before it draws anything
     connection.sendall(pack(Kind.READY, 0, {}))
     decoder = Decoder()

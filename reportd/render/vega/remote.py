@@ -23,6 +23,7 @@ from reportd.render.environment import bare
 
 log = structlog.get_logger()
 
+INSTALL = "pip install 'reportd[vega]'"
 READY_LIMIT_S = 60.0
 """How long V8 may take to be warm."""
 CHART_S = 20.0
@@ -40,7 +41,7 @@ def missing() -> ExtraMissing | None:
     """Why no chart can be drawn here, if so."""
     if find_spec("vl_convert") is not None:
         return None
-    return ExtraMissing("charts of Vega-Lite need vl-convert, which is an extra: pip install 'reportd[vega]'")
+    return ExtraMissing(f"charts of Vega-Lite need vl-convert, which is an extra: {INSTALL}")
 
 
 class Charts:

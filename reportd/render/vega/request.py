@@ -22,6 +22,17 @@ from reportd.report.theme import Theme
 FAMILY = "reportd Sans"
 """What texts are measured in: our own family, by the name that `helper` gives its files."""
 
+SPECIMEN = json.dumps(
+    {
+        "spec": {"data": {"values": [{"a": "a"}]}, "mark": "bar", "encoding": {"x": {"field": "a", "title": "A"}}},
+        "config": {"font": FAMILY},
+        "numbers": {},
+        "times": {},
+        "locale": "en",
+    }
+)
+"""A request that has the process use all that it needs for any other."""
+
 _COMPOSED = ("concat", "hconcat", "vconcat", "facet", "repeat")
 _ACROSS = ("row", "column", "facet")
 _STEP = 14

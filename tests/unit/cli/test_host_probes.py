@@ -1,4 +1,4 @@
-"""What doctor says of the unit."""
+"""What doctor says of the unit, of formats and of charts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from reportd.cli import formats, host_probes
+from reportd.render.vega import remote
+from reportd.render.vega.remote import Charts
 
 
 @pytest.fixture
@@ -52,3 +54,26 @@ async def test_a_format_whose_extra_is_missing_is_no_fault(monkeypatch: pytest.M
     assert said["format pdf"] == ("fault", "no Pango")
     assert said["format parquet"] == ("warning", "needs an extra")
     assert said["format csv"][0] == "ok"
+
+
+async def test_charts_are_tried_and_a_unit_that_forbids_them_is_told_of(
+    units: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def draw(charts: Charts, request: str) -> str:
+        return "<svg/>"
+
+    monkeypatch.setattr(Charts, "draw", draw)
+    assert (await host_probes.charts(places=[units])).state == "ok"
+    (units / "reportd.service").write_text((Path(__file__).parents[3] / "systemd/reportd.service").read_text())
+    found = await host_probes.charts(places=[units])
+    assert found.state == "warning"
+    assert "MemoryDenyWriteExecute=no" in str(found.remedy)
+    (units / "reportd.service.d").mkdir()
+    (units / "reportd.service.d" / "charts.conf").write_text("[Service]\nMemoryDenyWriteExecute=no\n")
+    assert (await host_probes.charts(places=[units])).state == "ok"
+
+
+async def test_charts_whose_extra_is_missing_are_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "find_spec", lambda name: None)
+    found = await host_probes.charts()
+    assert (found.state, found.remedy) == ("warning", "for reports with .vl.json files: pip install 'reportd[vega]'")
