@@ -45,7 +45,8 @@ def drawn(picture: Picture, *, title: str, size: Size, locale: Locale, theme: Th
         raise RenderError("charts of Vega-Lite are drawn in a render child only")
     file = picture.specification.file
     try:
-        svg = ask({"draw": request(picture, size=size, theme=theme, locale=locale)})["svg"]
+        asked = request(picture, size=size, theme=theme, locale=locale)
+        svg = ask({"draw": asked})["svg"]
         found = clean(svg, name=picture.specification.block)
     except ReportdError as error:
         raise type(error)(f"{file}: {error.message}", **error.detail) from None

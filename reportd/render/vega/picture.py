@@ -32,7 +32,7 @@ def picture(
 ) -> Picture:
     """What `specification` draws of `dataset`, under `title`, or else under its own; `looks` may name the columns.
 
-    Errors: ReportError for blocks and fields that are not there, LimitExceeded past ROWS_MAX.
+    Errors: ReportError for blocks and fields that are not there.
     """
     sources = []
     for name in specification.names:
@@ -41,12 +41,6 @@ def picture(
             message = f'there are no rows of "{name}"{nearest(name, dataset.blocks)} (there is: {there})'
             raise fault(specification.file, message)
         block = dataset.blocks[name]
-        if block.rows > ROWS_MAX:
-            raise LimitExceeded(
-                f"{specification.file}: “{name}” has {block.rows:,} rows, and a chart draws {ROWS_MAX:,} at most:"
-                " group them in the query, or draw a block of its own that does",
-                limit_rows=ROWS_MAX,
-            )
         columns = tuple(column.name for column in block.columns)
         types = tuple(column.type for column in block.columns)
         titles = tuple((look.title if (look := looks.get(column)) else None) or title_of(column) for column in columns)
@@ -61,7 +55,16 @@ def picture(
 
 
 def data(source: PictureSource) -> Iterator[Datum]:
-    """The rows of `source`, numbers as numbers and times in ISO 8601, in the report's own time zone and without it."""
+    """The rows of `source`, numbers as numbers and times in ISO 8601, in the report's own time zone and without it.
+
+    Errors: LimitExceeded past ROWS_MAX; formats that draw nothing have them all.
+    """
+    if source.rows.count > ROWS_MAX:
+        raise LimitExceeded(
+            f"“{source.name}” has {source.rows.count:,} rows, and a chart draws {ROWS_MAX:,} at most:"
+            " group them in the query, or draw a block of its own that does",
+            limit_rows=ROWS_MAX,
+        )
     for row in read(source.rows.path):
         cells = zip(source.columns, source.types, row, strict=True)
         yield {name: _value(raw, kind) for name, kind, raw in cells}

@@ -1,4 +1,4 @@
-"""`reportd check` on what a report's directory holds besides SQL: theme, languages, template."""
+"""`reportd check` on what a report's directory holds besides SQL: theme, languages, template, charts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ FAULTS = {
         f"{HEAD}{{% block body %}}{{% if %}}{{% endblock %}}",
         "template.html:2: can't be read: Expected an expression",
     ),
-    "e-good": ("template.html", f'{HEAD}{{% block body %}}{{{{ block("orders") }}}}{{% endblock %}}', ""),
+    "e-chart": ("orders.vl.json", '{"mark": "bar",\n "width": }', "orders.vl.json:2:11: is not JSON: expecting value"),
+    "f-good": ("template.html", f'{HEAD}{{% block body %}}{{{{ block("orders") }}}}{{% endblock %}}', ""),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from reportd import press
 from reportd.db.queries import Connection
 from reportd.proving.review import Remark, review
+from reportd.render.vega import remote
 from tests.integration.cli.commands import reportd
 
 
@@ -190,3 +191,25 @@ async def test_modules_of_tasks_that_are_broken_are_shown_by_check_and_doctor(ds
     found = {each["subject"]: each for each in examined.json}
     assert found["tasks of jobs"]["state"] == "fault"
     assert "put its folder on PYTHONPATH" in found["tasks of gone"]["found"]
+
+
+async def test_a_charts_fields_are_columns_of_its_block_and_its_extra_is_there(
+    shop: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "charted"
+    folder.mkdir()
+    (folder / "report.toml").write_text("")
+    (folder / "rows.sql").write_text("-- @data days\nselect day, sum(amount) as revenue from orders group by 1")
+    (folder / "days.vl.json").write_text(
+        '{\n "mark": "bar",\n "encoding": {"x": {"field": "day"}, "y": {"field": "revnue"}}\n}'
+    )
+
+    async def said() -> list[str]:
+        found = await review(shop, press.find("charted", [tmp_path]), rows_large=10_000)
+        return [str(remark).removeprefix(f"{folder}/") for remark in found]
+
+    field = 'days.vl.json:3:53: field "revnue": the query of "days" has no such column; did you mean "revenue"?'
+    assert await said() == [field]
+    monkeypatch.setattr(remote, "find_spec", lambda name: None)
+    lacking = "days.vl.json: charts of Vega-Lite need vl-convert, which is an extra: pip install 'reportd[vega]'"
+    assert sorted(await said()) == sorted([lacking, field])

@@ -135,8 +135,9 @@ def test_numbers_are_written_as_the_documents_locale_has_them(tmp_path: Path) ->
 
 def test_more_rows_than_a_chart_draws_are_told_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture, "ROWS_MAX", 1)
-    with pytest.raises(LimitExceeded) as caught:
-        made(tmp_path, BARS)
+    found = picture_of(made(tmp_path, BARS))
+    with asking(lambda _: {}), pytest.raises(LimitExceeded) as caught:
+        drawn(found, title="", size=SIZE, locale=locale_of("en"), theme=DEFAULT)
     assert "sales/rows.vl.json: “rows” has 2 rows, and a chart draws 1 at most: group them in the query" in str(
         caught.value
     )
