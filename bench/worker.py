@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ import structlog
 
 from reportd import deliver, failpoints, plugins
 from reportd.artifacts import DirectoryStore
+from reportd.db import jobs
 from reportd.db import kinds as kind_rows
 from reportd.db.kinds import KindRow
-from reportd.db.pool import Pool, create_pool
+from reportd.db.pool import Connection, Pool, create_pool
 from reportd.db.session import session
 from reportd.host import identity
 from reportd.job import PLAIN, Artifact, Backoff, Completed, Delivery, Job
@@ -60,7 +62,8 @@ class Options:
 
     `store` and `delivered` are directories; without them there is no `filed`. `pace_s` is the longest that one takes;
     `mutant` names a guard to go without. With `clock` each `noop` prints when it began; with `scheduler` it keeps the
-    schedules as well.
+    schedules as well. Where the file `still_at_flush` is there before it writes the ends of brief jobs, it takes that
+    away and stands still (SIGSTOP).
     """
 
     dsn: str
@@ -78,6 +81,7 @@ class Options:
     mutant: str | None = None
     clock: bool = False
     scheduler: bool = False
+    still_at_flush: str | None = None
     log_level: str = "info"
 
     def command(self) -> list[str]:
@@ -169,6 +173,8 @@ async def serve(options: Options) -> None:
         channels = deliver.load(plugins.channels(), deliver.Setup(directory=Path(options.delivered)))
         made["filed"] = Filed(store, pace_s=options.pace_s)
         made["deliver"] = DeliverKind(pool=pool, store=store, channels=channels)
+    if options.still_at_flush is not None:
+        _stand_still_at_flush(Path(options.still_at_flush))
     rescuer = Rescuer(pool=pool, me=me, lease_s=options.lease_s, crashes_max=options.crashes_max)
     try:
         async with asyncio.TaskGroup() as group:
@@ -188,6 +194,18 @@ async def serve(options: Options) -> None:
                 each.cancel()
     finally:
         pool.terminate()
+
+
+def _stand_still_at_flush(trap: Path) -> None:
+    whole = jobs.complete_brief
+
+    async def complete_brief(conn: Connection, **values: Any) -> list[int]:
+        with suppress(FileNotFoundError):
+            trap.unlink()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return await whole(conn, **values)
+
+    jobs.complete_brief = complete_brief
 
 
 def _settings(options: Options, me: Any) -> WorkerSettings:
