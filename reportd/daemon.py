@@ -270,7 +270,7 @@ async def parts_of(
         ),
         formats=formats,
         caches=storage.state_dir / "cache",
-        chart_s=config.render.chart_s,
+        chart_cpu_s=config.render.chart_cpu_s,
     )
     try:
         yield Parts(

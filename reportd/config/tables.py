@@ -168,7 +168,7 @@ class Render(Table):
     file_mb: Annotated[int, Field(ge=1, le=1_048_576)] = Field(
         default=4096, description="Size of any one file, in MiB."
     )
-    chart_s: Seconds = Field(default=20.0, description="Time for one chart of Vega-Lite.")
+    chart_cpu_s: Count = Field(default=20, description="CPU time for one chart of Vega-Lite.")
 
 
 class Storage(Table):

@@ -25,7 +25,7 @@ from reportd.errors import RenderError, ReportdError
 from reportd.render.remote import READY_LIMIT_S, OnProgress, RemoteTemplate
 from reportd.render.running import Rendered
 from reportd.render.task import Inquiry, RenderTask
-from reportd.render.vega.remote import CHART_S, Charts
+from reportd.render.vega.remote import CHART_CPU_S, Charts
 
 __all__ = ["ChildLimits", "Pids", "RenderPool", "Rendered"]
 
@@ -50,7 +50,7 @@ class Pids:
 
 class RenderPool:
     """Renders in children of one template process. `formats` (name → `module:class`) are those installed by default;
-    `caches` is a directory where fontconfig's cache outlives a restart, and `chart_s` how long a chart may take.
+    `caches` is a directory where fontconfig's cache outlives a restart, and `chart_cpu_s` what a chart may take.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class RenderPool:
         limits: ChildLimits,
         formats: Mapping[str, str] | None = None,
         caches: Path | None = None,
-        chart_s: float = CHART_S,
+        chart_cpu_s: int = CHART_CPU_S,
         python: str = sys.executable,
     ) -> None:
         self._slots = asyncio.Semaphore(concurrency)
@@ -68,7 +68,7 @@ class RenderPool:
         self._formats = formats
         self._caches = caches
         self._python = python
-        self._charts = Charts(caches=caches, chart_s=chart_s)
+        self._charts = Charts(caches=caches, chart_cpu_s=chart_cpu_s)
         self._template: RemoteTemplate | None = None
         self._renewed = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None

@@ -18,7 +18,7 @@ import structlog
 
 from reportd.children.process import ChildProcess
 from reportd.children.wire import PAYLOAD_BYTES_MAX, Kind, WireError, pack
-from reportd.errors import ExtraMissing, LimitExceeded, RenderError, RenderMemory, ReportError
+from reportd.errors import ExtraMissing, LimitExceeded, RenderError, RenderMemory, ReportdError, ReportError
 from reportd.render.environment import bare
 
 log = structlog.get_logger()
@@ -26,13 +26,15 @@ log = structlog.get_logger()
 INSTALL = "pip install 'reportd[vega]'"
 READY_LIMIT_S = 60.0
 """How long V8 may take to be warm."""
-CHART_S = 20.0
-"""How long one chart may take."""
+CHART_CPU_S = 20
+"""CPU seconds that one chart may take."""
 IDLE_S = 180.0
 """How long the process is kept after its last chart."""
 MEMORY_MB = 512
 """What a chart may take, beside what V8 itself does."""
 
+# How many times as long a chart may take as it may compute, on a machine that has other things to do.
+_PATIENCE = 6
 # How V8 ends where it gets no more memory.
 _OUT_OF_MEMORY = "SIGTRAP"
 
@@ -47,9 +49,9 @@ def missing() -> ExtraMissing | None:
 class Charts:
     """Draws for one daemon; `caches` is a directory that outlives it, for fonts in the form that V8's host reads."""
 
-    def __init__(self, *, caches: Path | None = None, chart_s: float = CHART_S, idle_s: float = IDLE_S) -> None:
+    def __init__(self, *, caches: Path | None = None, chart_cpu_s: int = CHART_CPU_S, idle_s: float = IDLE_S) -> None:
         self._caches = caches
-        self._chart_s = chart_s
+        self._chart_cpu_s = chart_cpu_s
         self._idle_s = idle_s
         self._scratch: Path | None = None
         self._process: ChildProcess | None = None
@@ -101,11 +103,10 @@ class Charts:
     async def _drawn(self, process: ChildProcess, frame: bytes) -> str:
         process.write(frame)
         try:
-            async with asyncio.timeout(self._chart_s):
+            async with asyncio.timeout(_PATIENCE * self._chart_cpu_s):
                 answer = await process.next_frame()
         except TimeoutError:
-            message = f"the chart took longer than {self._chart_s:g} s: draw fewer marks, or compute in the query"
-            raise LimitExceeded(message, limit_s=self._chart_s) from None
+            raise RenderError(f"the chart was not drawn within {_PATIENCE * self._chart_cpu_s} s") from None
         if answer is None:
             raise self._death(process)
         match answer.message():
@@ -116,10 +117,11 @@ class Charts:
             case _:
                 raise RenderError("the drawing process sent what can't be understood")
 
-    def _death(self, process: ChildProcess) -> RenderError:
+    def _death(self, process: ChildProcess) -> ReportdError:
         name = process.usage.get("signal")
         if name == signal.Signals.SIGXCPU.name:
-            return RenderError(f"the chart took more CPU time than {self._chart_s:g} s", **process.usage)
+            message = f"the chart took more than {self._chart_cpu_s} s of CPU time"
+            return LimitExceeded(f"{message}: draw fewer marks, or compute in the query", **process.usage)
         if name == _OUT_OF_MEMORY or process.usage["peak_bytes"] > MEMORY_MB << 20:
             return RenderMemory(f"the chart needs more memory than it may use, {MEMORY_MB} MB", **process.usage)
         # Such as the name of a font that is no name.
@@ -133,7 +135,7 @@ class Charts:
 
     async def _start(self) -> ChildProcess:
         home = self._home()
-        settings = {"fonts": str(home / "chart-fonts"), "memory_mb": MEMORY_MB, "cpu_s": int(2 * self._chart_s) + 1}
+        settings = {"fonts": str(home / "chart-fonts"), "memory_mb": MEMORY_MB, "cpu_s": self._chart_cpu_s}
         try:
             process = await ChildProcess.start(
                 "reportd.render.vega.helper", settings, output=subprocess.DEVNULL, env=bare(home)

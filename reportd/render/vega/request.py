@@ -7,13 +7,13 @@ in its own `config` goes before all that stands here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from reportd.render.canvas import SIZE
+from reportd.render.canvas import SIZE, width_of
 from reportd.render.fonts import SEMIBOLD
-from reportd.render.vega.picture import data
+from reportd.render.vega.picture import Datum, data
 from reportd.report.document import Picture
 from reportd.report.formats import MINUS
 from reportd.report.locales import Locale
@@ -39,6 +39,9 @@ _STEP = 14
 _PADDING = 2
 _LABEL_MAX = 140
 _DATE_WIDTH = 60
+_NAMES = (None, "nominal", "ordinal")
+_APART = 8
+_FOR_AXES = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,11 @@ def request(picture: Picture, *, size: Size, theme: Theme, locale: Locale) -> st
     spec["datasets"] = {**rows, **(own if isinstance(own, Mapping) else {})}
     asked = {
         "spec": spec,
-        "config": {**config(theme, size, composed=_is_composed(spec)), "autosize": _autosize(spec)},
+        "config": {
+            **config(theme, size, composed=_is_composed(spec)),
+            "autosize": _autosize(spec),
+            **_axes(spec, rows, size),
+        },
         "numbers": _numbers(locale),
         "times": {"shortMonths": list(locale.months)} if locale.months else {},
         "locale": locale.tag,
@@ -103,7 +110,6 @@ def config(theme: Theme, size: Size, *, composed: bool) -> dict[str, Any]:
             "labelPadding": 3,
             "titlePadding": 6,
         },
-        "axisTemporal": {"grid": False, "tickCount": {"expr": f"ceil(width / {_DATE_WIDTH})"}},
         "axisQuantitative": {"domain": False, "ticks": False},
         "axisBand": {"ticks": False},
         "axisPoint": {"ticks": False},
@@ -184,6 +190,22 @@ def _autosize(spec: Mapping[str, Any]) -> dict[str, str]:
     fits = () if _is_composed(spec) else tuple(side for side in ("width", "height") if side not in spec)
     kind = {("width", "height"): "fit", ("width",): "fit-x", ("height",): "fit-y"}.get(fits, "pad")
     return {"type": kind, "contains": "padding"}
+
+
+def _axes(spec: Mapping[str, Any], rows: Mapping[str, Sequence[Datum]], size: Size) -> dict[str, Any]:
+    """What suits the axes in this room: no more dates than it takes, and names that lie where they fit side by side."""
+    own = spec.get("width")
+    width = own if isinstance(own, int | float) else size.width / 3 if _is_composed(spec) else size.width
+    axes: dict[str, Any] = {"axisTemporal": {"grid": False, "tickCount": max(2, round(width / _DATE_WIDTH))}}
+    layers = spec.get("layer")
+    first = layers[0] if isinstance(layers, list) and layers else spec
+    channel = dict(_channels(spec) or _channels(first)).get("x")
+    source = str(spec["data"].get("name")) if _is_object(spec["data"]) else ""
+    if source in rows and not _is_composed(spec) and _is_object(channel) and channel.get("type") in _NAMES:
+        names = {str(row.get(str(channel.get("field")), "")) for row in rows[source]}
+        if names and (max(map(width_of, names)) + _APART) * len(names) <= width * _FOR_AXES:
+            axes["axisXDiscrete"] = {"labelAngle": 0}
+    return axes
 
 
 def _is_composed(spec: Mapping[str, Any]) -> bool:

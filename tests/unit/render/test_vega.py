@@ -126,6 +126,20 @@ def test_a_chart_is_as_wide_as_the_page_and_several_share_it(tmp_path: Path) -> 
     assert several["config"]["autosize"]["type"] == "pad"
 
 
+def test_names_lie_where_they_fit_and_dates_are_as_many_as_the_room_takes(tmp_path: Path) -> None:
+    named = {"mark": "bar", "encoding": {"x": {"field": "words"}, "y": {"field": "n", "type": "quantitative"}}}
+    few = asked(made(tmp_path / "1", named))["config"]
+    assert few["axisXDiscrete"] == {"labelAngle": 0}
+    assert few["axisTemporal"]["tickCount"] == 8
+    narrow = asked(made(tmp_path / "2", {**named, "width": 60}))["config"]
+    assert "axisXDiscrete" not in narrow
+    assert narrow["axisTemporal"]["tickCount"] == 2
+    many = Given("data", {"words": "text", "n": "integer"}, [(f"Name {n}", n) for n in range(40)], name="rows")
+    assert "axisXDiscrete" not in asked(made(tmp_path / "3", named, many))["config"]
+    none = Given("data", {"words": "text", "n": "integer"}, [], name="rows")
+    assert "axisXDiscrete" not in asked(made(tmp_path / "4", named, none))["config"]
+
+
 def test_numbers_are_written_as_the_documents_locale_has_them(tmp_path: Path) -> None:
     found = asked(made(tmp_path, BARS), locale="de-AT")
     assert found["numbers"] == {"decimal": ",", "thousands": ".", "minus": "−", "percent": "\u00a0%"}
