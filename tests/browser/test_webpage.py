@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
+from pypdf import PdfReader
 
 from reportd.render.task import RenderSettings
 from reportd.render.webpage import HTML
@@ -92,3 +94,18 @@ async def test_an_outer_key_stands_once_until_the_table_is_sorted(tmp_path: Path
     await expect(second).to_have_css("color", "rgba(0, 0, 0, 0)")
     await page.get_by_role("columnheader", name="City").get_by_role("button").click()
     await expect(second).not_to_have_css("color", "rgba(0, 0, 0, 0)")
+
+
+async def test_on_paper_headers_repeat_and_every_row_says_its_keys(tmp_path: Path, page: Page) -> None:
+    columns = {"region": "text", "city": "text", "month": "text", "amount": "bigint"}
+    rows: list[list[object]] = [["North", f"City {city}", "Jan", city] for city in range(90)]
+    given = Given("pivot", columns, rows, options={"rows": "region,city", "columns": "month"})
+    [file] = HTML().render(document(tmp_path / "spool", given), out=tmp_path, settings=RenderSettings())
+    await page.goto(Path(file.path).as_uri())
+    await page.pdf(path=tmp_path / "paper.pdf")
+    printed = [" ".join(sheet.extract_text().split()) for sheet in PdfReader(tmp_path / "paper.pdf").pages]
+    sheets = [text for text in printed if "City " in text]
+    assert len(sheets) > 1
+    for text in sheets:
+        assert "Region City Jan" in text
+        assert text.count("North") == len(re.findall(r"City \d", text))

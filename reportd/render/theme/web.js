@@ -14,9 +14,17 @@ for (const table of document.querySelectorAll(".rows table")) {
   };
   const compare = (a, b) => typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true });
   heads.forEach((head, at) => {
-    const button = document.createElement("button");
+    // No <button>: browsers leave those out of the headers that they repeat on paper.
+    const button = document.createElement("span");
+    button.setAttribute("role", "button");
+    button.tabIndex = 0;
     button.append(...head.childNodes);
     head.append(button);
+    button.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      button.click();
+    });
     button.addEventListener("click", () => {
       const next = { ascending: "descending", descending: "none" }[head.getAttribute("aria-sort")] || "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
