@@ -31,20 +31,23 @@ def qpdf_status(path: Path) -> int | None:
 
 
 def rows_exact(path: Path, spool: Path, columns: Sequence[Column], *, locale: str) -> int | None:
-    """How many rows of `spool` stand in the PDF's text in their order, each whole on a line; None without pdftotext.
+    """How many rows of `spool` stand in the PDF's text, whole and in their order; None without pdftotext.
 
-    It ends at the first line that begins as a row does and is not the one that should come next.
+    It ends at the first line that begins as a row does and is not of the one that should come next.
     """
     if shutil.which("pdftotext") is None:
         return None
     expected = (_words(display(row[column.index], column.format, locale) for column in columns) for row in read(spool))
-    found = 0
+    found, held = 0, ""
     awaited = next(expected, None)
     for line in _lines(path):
-        if awaited is not None and line == awaited:
-            found, awaited = found + 1, next(expected, None)
-        elif line[:1].isdigit():
-            print(f"row {found + 1} should be {awaited!r}, and {line!r} was found")
+        so_far = f"{held} {line}".strip()  # a row with a wrapped text has several lines
+        if awaited is not None and so_far == awaited:
+            found, held, awaited = found + 1, "", next(expected, None)
+        elif awaited is not None and awaited.startswith(so_far):
+            held = so_far
+        elif held or line[:1].isdigit():
+            print(f"row {found + 1} should be {awaited!r}, and {so_far!r} was found")
             break
     return found
 

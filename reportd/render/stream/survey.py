@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from reportd.render.fonts import width_em
 from reportd.render.lines import Line, Source
@@ -14,7 +15,8 @@ from reportd.report.looks import total_text
 from reportd.spool import read_columns
 
 _SAMPLE = 600
-"""Lines taken evenly from all: enough to say how long a text usually is."""
+"""Lines taken from all: enough to say how long a text usually is."""
+_GOLDEN = 0.6180339887
 _NINES = str.maketrans("12345678", "99999999")
 _SHAPES_MAX = 20_000
 
@@ -58,7 +60,8 @@ def _survey(grid: Grid, source: Source) -> tuple[Line, ...]:
 
 def _survey_of_columns(grid: Grid, source: Source) -> tuple[Line, ...]:
     """By the spooled values: a number is as wide as it has figures, so hardly any needs to be shown."""
-    step = max(1, source.table.rows.count // _SAMPLE)
+    picks = _picks(source.table.rows.count)
+    pick = next(picks)
     widest = [_Widest(bold=False) for _ in source.columns]
     # A wrapping column goes by its usual length; only what may not wrap has to be seen to the last row.
     seen = [
@@ -71,9 +74,11 @@ def _survey_of_columns(grid: Grid, source: Source) -> tuple[Line, ...]:
     for batch in read_columns(source.table.rows.path):
         for column, show, found in seen:
             found.see(_outlines(column, batch[column.index]), show)
-        for row in range(-number % step, len(batch[0]), step):
-            sample.append(source.row([values[row] for values in batch]))
-        number += len(batch[0])
+        after = number + len(batch[0])
+        while pick < after:
+            sample.append(source.row([values[pick - number] for values in batch]))
+            pick = next(picks)
+        number = after
     totals = [total_text(column, column.total, source.document.locale) for column in source.columns]
     return (*sample, _row(sample, widest), Line("total", ("", *totals[1:])))
 
@@ -92,7 +97,8 @@ def _outlines(column: Column, values: list[str | None]) -> Iterable[str | None]:
 
 
 def _survey_of_lines(grid: Grid, source: Source) -> tuple[Line, ...]:
-    step = max(1, source.table.rows.count // _SAMPLE)
+    picks = _picks(source.table.rows.count)
+    pick = next(picks)
     rows = [_Widest(bold=bool(column.conditions)) for column in source.columns]
     sums = [_Widest(bold=True) for _ in grid.heads]
     seen = [(number, rows[number]) for number, head in enumerate(grid.heads) if not head.wraps]
@@ -102,13 +108,24 @@ def _survey_of_lines(grid: Grid, source: Source) -> tuple[Line, ...]:
         if line.kind == "row":
             for column, found in seen:
                 found.see((line.cells[column],), str)
-            if number % step == 0:
+            if number == pick:
                 sample.append(line)
+                pick = next(picks)
             number += 1
         elif line.kind in ("subtotal", "total"):
             for column in range(line.span, len(line.cells)):
                 sums[column].see((line.cells[column],), str)
     return (*sample, _row(sample, rows), Line("total", ("", *(column.text for column in sums[1:]))))
+
+
+def _picks(rows: int) -> Iterator[int]:
+    """The numbers of the lines to look at, one out of each stretch of equal length.
+
+    Not the first of each: data repeat themselves, and a step that is a multiple of ten would only ever see every tenth.
+    """
+    step = max(1, rows // _SAMPLE)
+    for stretch in count():
+        yield stretch * step + int(stretch * _GOLDEN % 1 * step)
 
 
 def _row(sample: list[Line], widest: list[_Widest]) -> Line:
