@@ -1,6 +1,6 @@
 """The process that draws charts: V8 with Vega in it, one chart after the other, until nobody needs it.
 
-    python -m reportd.render.vega.helper '{"daemon": 4711, "socket": 5, "fonts": "/…", "memory_mb": 512, "cpu_s": 20}'
+    python -m reportd.render.vega.helper '{"daemon": 4711, "socket": 5, "caches": "/…", "memory_mb": 512, "cpu_s": 20}'
 
 It is no fork of the template: a child forked after V8's first use hangs, and V8 keeps Python's lock while it draws.
 It can open no socket and write no file. A chart that fails ends it, so that nothing is left for the next one.
@@ -8,6 +8,7 @@ It can open no socket and write no file. A chart that fails ends it, so that not
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -42,13 +43,13 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's, and meant for the daemon
     connection = socket.socket(fileno=settings["socket"])
     connection.set_inheritable(False)
-    faces(Path(settings["fonts"]))
+    fonts = faces(Path(settings["caches"]))
     sockets.refuse_sockets()
     for what in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(what, (0, 0))
     from vl_convert import register_font_directory
 
-    register_font_directory(settings["fonts"])
+    register_font_directory(str(fonts))
     answer(json.loads(SPECIMEN))
     base = confine.data_bytes()  # V8 takes half a gigabyte before it draws anything
     connection.sendall(pack(Kind.READY, 0, {}))
@@ -85,13 +86,15 @@ def answer(request: Mapping[str, Any]) -> dict[str, str]:
     return {"svg": svg}
 
 
-def faces(directory: Path) -> None:
-    """Have our own fonts in `directory` as files that V8's host finds by their names.
+def faces(caches: Path) -> Path:
+    """Have our own fonts in a directory of `caches`, as files that V8's host finds by their names.
 
     It takes a family's name for CSS: with a number in it, as in that of the font's makers, it would measure nothing.
     """
     from reportd.render import fonts
 
+    version = hashlib.sha256(b"".join(face.content for face in fonts.faces())).hexdigest()[:12]
+    directory = caches / f"chart-fonts-{version}"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for face in fonts.faces():
         path = directory / f"{face.name}.ttf"
@@ -100,6 +103,7 @@ def faces(directory: Path) -> None:
             partly = path.with_suffix(f".{os.getpid()}")
             partly.write_bytes(_renamed(face.content, face.family))
             partly.rename(path)
+    return directory
 
 
 def _renamed(content: bytes, family: str) -> bytes:

@@ -135,7 +135,7 @@ class Charts:
 
     async def _start(self) -> ChildProcess:
         home = self._home()
-        settings = {"fonts": str(home / "chart-fonts"), "memory_mb": MEMORY_MB, "cpu_s": self._chart_cpu_s}
+        settings = {"caches": str(home), "memory_mb": MEMORY_MB, "cpu_s": self._chart_cpu_s}
         try:
             process = await ChildProcess.start(
                 "reportd.render.vega.helper", settings, output=subprocess.DEVNULL, env=bare(home)
