@@ -1,7 +1,8 @@
 """A table to a workbook: reportd's renderer against xlsxwriter in constant memory, in turns, from one spool.
 
 The peer is the library that everybody takes, in its leanest mode and with its typed calls. Each run is a process of its
-own; its clock starts when everything is imported. Reading the rows and making dates and numbers of them is in both.
+own; its clock starts when everything is imported. Reading the rows and making dates and numbers of them is in both;
+ours reads them once more before, for the columns' widths, decimals and totals.
 """
 
 from __future__ import annotations

@@ -52,17 +52,14 @@ def main(writer: str, path: Path, rows: int, directory: Path) -> dict[str, float
 def _prepared_reportd(path: Path, rows: int, directory: Path) -> Callable[[], Path]:
     # As a daemon's template process does before any task: one tiny document, so that all is imported.
     XLSX().render(specimen(directory), out=directory, settings=RenderSettings())
-    # The document is another stage's work; a sample of the rows has the types and widths.
-    sample = directory / "sample.csv"
-    with path.open(encoding="utf-8") as source:
-        sample.write_text("".join(line for _, line in zip(range(1000), source, strict=False)), encoding="utf-8")
-    spooled = Spooled("sales", path.name, COLUMNS, rows, path.stat().st_size, "")
-    columns = measure(spooled, sample, locale="en", timezone="UTC")
-    table = Table("sales", "Sales", columns, Rows(str(path), rows, path.stat().st_size, ""))
-    origin = Provenance("sales", "", "", {}, "0")
-    document = Document("Sales", datetime(2026, 1, 1, tzinfo=UTC), "UTC", "en", (table,), origin)
 
     def write() -> Path:
+        spooled = Spooled("sales", path.name, COLUMNS, rows, path.stat().st_size, "")
+        # What the peer is told or does without, its totals among it, is found out here.
+        columns = measure(spooled, path, locale="en", timezone="UTC")
+        table = Table("sales", "Sales", columns, Rows(str(path), rows, path.stat().st_size, ""))
+        origin = Provenance("sales", "", "", {}, "0")
+        document = Document("Sales", datetime(2026, 1, 1, tzinfo=UTC), "UTC", "en", (table,), origin)
         [file] = XLSX().render(document, out=directory, settings=RenderSettings())
         return Path(file.path)
 

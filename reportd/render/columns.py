@@ -7,10 +7,9 @@ which keeps memory constant and most of the work inside C.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
-from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -18,9 +17,9 @@ from reportd.report.definition import ColumnLook
 from reportd.report.document import Aggregate, Column, Format
 from reportd.report.formats import align_of, display_number, displayer, format_for, named, title_of
 from reportd.report.looks import conditions_of
-from reportd.spool import SpoolColumn, Spooled, read
+from reportd.spool import SpoolColumn, Spooled, read_columns
 
-BATCH_ROWS = 1000
+SAMPLE_ROWS = 1000
 SAMPLE_EVERY = 25
 COMPUTED_SCALE = 6  # more decimals than this were never typed in: they come from a division
 WIDTH_MAX = 60
@@ -61,9 +60,12 @@ def measure(
         _Look(column, wish=wish, timezone=timezone, summed=column.name in sums)
         for column, wish in zip(spooled.columns, wishes, strict=True)
     ]
-    for number, batch in enumerate(_batches(read(path))):
-        for look, values in zip(seen, zip(*batch, strict=True), strict=True):
-            look.add(values, sample=number == 0 or number % SAMPLE_EVERY == 0)
+    row = 0
+    for batch in read_columns(path):
+        parts = _sampled(row, row + len(batch[0]))
+        for look, values in zip(seen, batch, strict=True):
+            look.add(values, sampled=parts)
+        row += len(batch[0])
     return tuple(
         _wished(_column(look, index=index, type_name=column.type, locale=locale), look.wish)
         for index, (look, column) in enumerate(zip(seen, spooled.columns, strict=True))
@@ -92,37 +94,59 @@ class _Look:
         self.longest = ""
         self.sample: list[str] = []
 
-    def add(self, values: Sequence[str | None], *, sample: bool) -> None:
-        present = [value for value in values if value is not None]
+    def add(self, values: Sequence[str | None], *, sampled: Sequence[slice]) -> None:
+        # Most columns have no NULL: a list's `in` is far cheaper than a pass over its cells.
+        present = [value for value in values if value is not None] if None in values else cast(list[str], values)
         self.count += len(present)
         self.nulls += len(values) - len(present)
-        if sample:
-            self.sample += present
+        for part in sampled:
+            self.sample += [value for value in values[part] if value is not None]
         if self.numeric and present:
             self._add_numbers(present)
 
     def _add_numbers(self, present: list[str]) -> None:
         self.longest = max(self.longest, max(present, key=len), key=len)
         try:
-            numbers = [Decimal(value) for value in present]
+            whole = list(map(int, present))
+        except ValueError:
+            self._add_decimals(present)
+        else:
+            self._bound(Decimal(min(whole)), Decimal(max(whole)))
+            if self.total is not None:
+                self._sum([Decimal(sum(whole))])
+
+    def _add_decimals(self, present: list[str]) -> None:
+        try:
+            numbers = list(map(Decimal, present))
         except InvalidOperation:
             self.total = None
             return
-        finite = [number for number in numbers if number.is_finite()]
-        if len(finite) < len(numbers):
+        finite = numbers
+        if not all(map(Decimal.is_finite, numbers)):
+            finite = [number for number in numbers if number.is_finite()]
             self.total = None
         if not finite:
             return
-        self.peak = max(self.peak, *map(abs, finite))
-        self.low = min(finite) if self.low is None else min(self.low, *finite)
-        self.high = max(finite) if self.high is None else max(self.high, *finite)
-        if self.format.kind != "integer":
+        self._bound(min(finite), max(finite))
+        fractions = [value.partition(".")[2] for value in present]
+        if "e" in "".join(present):
             # A double in exponent form (1.5e-07) has a scale like any other decimal.
-            self.scale = max(self.scale, -min(int(n.as_tuple().exponent) for n in finite))
+            self.scale = max(self.scale, -min(int(number.as_tuple().exponent) for number in finite))
+        else:
+            self.scale = max(self.scale, *map(len, fractions))
         if self.total is not None:
-            with localcontext(_EXACT) as context:
-                total = sum(finite, start=self.total)
-                self.total = None if context.flags[Inexact] else total
+            self._sum(finite)
+
+    def _bound(self, low: Decimal, high: Decimal) -> None:
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
+        self.peak = max(self.peak, low.copy_abs(), high.copy_abs())
+
+    def _sum(self, numbers: list[Decimal]) -> None:
+        assert self.total is not None
+        with localcontext(_EXACT) as context:
+            total = sum(numbers, start=self.total)
+            self.total = None if context.flags[Inexact] else total
 
 
 def _column(look: _Look, *, index: int, type_name: str, locale: str) -> Column:
@@ -202,6 +226,8 @@ def _width(look: _Look, format: Format, *, total: Decimal | None, locale: str) -
     return min(WIDTH_MAX, widths[min(len(widths) - 1, int(len(widths) * WIDTH_QUANTILE))])
 
 
-def _batches(rows: Iterator[list[str | None]]) -> Iterator[list[list[str | None]]]:
-    while batch := list(islice(rows, BATCH_ROWS)):
-        yield batch
+def _sampled(begin: int, end: int) -> list[slice]:
+    """Which of the rows from `begin` up to `end` are looked at for their width, as parts of these rows."""
+    step = SAMPLE_ROWS * SAMPLE_EVERY
+    starts = range(begin // step * step, end, step)
+    return [slice(max(start - begin, 0), max(start + SAMPLE_ROWS - begin, 0)) for start in starts]
