@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import md5
+from heapq import merge
 from itertools import accumulate, chain
 from typing import BinaryIO
 
@@ -139,14 +140,13 @@ class Objects:
     def _cross_reference(self) -> bytes:
         """An entry per number, each written as what differs from the one before: a run of packed objects is one byte
         over and over, so that millions of them take no room."""
-        entries = [(number, 1, _PLAIN, offset, 0) for number, offset in _tuples(self._plain, 2)]
-        entries += [(number, count, _PACKED, stream, index) for number, count, stream, index in _tuples(self._runs, 4)]
-        entries.sort()
+        plain = ((number, 1, _PLAIN, offset, 0) for number, offset in _sorted(self._plain, 2))
+        runs = ((number, count, _PACKED, stream, index) for number, count, stream, index in _sorted(self._runs, 4))
         packer = zlib.compressobj(6)
         packed = []
         before = bytes(7)
         expected = 0
-        for number, count, kind, value, index in entries:
+        for number, count, kind, value, index in merge(plain, runs):
             if number > expected:
                 packed.append(
                     packer.compress(_differences(before, bytes(7)) + bytes([2, *bytes(7)]) * (number - expected - 1))
@@ -164,5 +164,7 @@ def _differences(before: bytes, after: bytes) -> bytes:
     return bytes([2, *((b - a) & 255 for a, b in zip(before, after, strict=True))])
 
 
-def _tuples(values: array[int], size: int) -> list[tuple[int, ...]]:
-    return list(zip(*[iter(values)] * size, strict=True))
+def _sorted(values: array[int], size: int) -> Iterator[array[int]]:
+    """Every `size` of `values`, by the first of them; made one at a time, since a long file has hundred thousands."""
+    for start in sorted(range(0, len(values), size), key=values.__getitem__):
+        yield values[start : start + size]
