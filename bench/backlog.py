@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 
 from bench.machine import machine, versions
-from bench.queue import declare
+from bench.queue import declare, registered
 from bench.server import server
-from reportd.db import jobs, migrate, workers
+from reportd.db import jobs, migrate
 from reportd.db.jobs import Lane
 from reportd.db.pool import connect
 
@@ -82,18 +82,7 @@ async def _database(dsn: str, name: str) -> tuple[asyncpg.Connection[asyncpg.Rec
     connection = await connect(dsn.replace("/postgres?", f"/{name}?"), application_name="bench")
     await migrate.migrate(connection)
     await declare(connection)
-    worker = await workers.register(
-        connection,
-        host="bench",
-        boot_id="",
-        pid_namespace="",
-        pid=1,
-        process_start="",
-        version="",
-        kinds=["noop"],
-        roles=[],
-        lease_s=86_400,
-    )
+    worker = await registered(connection)
     return connection, worker
 
 

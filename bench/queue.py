@@ -23,7 +23,7 @@ from bench.machine import machine, versions
 from bench.process import process
 from bench.server import server
 from bench.worker import Options
-from reportd.db import migrate
+from reportd.db import migrate, workers
 
 JOBS, JOBS_QUICK = 20_000, 10_000
 RUNS, RUNS_QUICK = 5, 3
@@ -140,6 +140,22 @@ async def declare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     await connection.execute(
         "insert into reportd.kinds (name, type, title, content_hash, params_schema, brief) values ('noop', 'task',"
         ' \'noop\', \'bench\', \'{"type": "object", "properties": {"sleep_s": {"type": "number"}}}\', true)'
+    )
+
+
+async def registered(connection: asyncpg.Connection[asyncpg.Record]) -> int:
+    """A worker that claims noops by itself, for a day."""
+    return await workers.register(
+        connection,
+        host="bench",
+        boot_id="",
+        pid_namespace="",
+        pid=1,
+        process_start="",
+        version="",
+        kinds=["noop"],
+        roles=[],
+        lease_s=86_400,
     )
 
 

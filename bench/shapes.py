@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import machine, versions
-from bench.queue import declare
-from reportd.db import jobs, migrate, workers
+from bench.queue import declare, registered
+from reportd.db import jobs, migrate
 from reportd.db.embedded import EmbeddedPostgres
 from reportd.db.pool import connect
 from reportd.db.queries import Connection
@@ -128,18 +128,7 @@ async def _round(dsn: str, shape: Shape, *, count: int) -> tuple[float, float]:
         await connection.execute("drop schema if exists reportd cascade")
         await migrate.migrate(connection)
         await declare(connection)
-        worker = await workers.register(
-            connection,
-            host="bench",
-            boot_id="",
-            pid_namespace="",
-            pid=1,
-            process_start="",
-            version="",
-            kinds=["noop"],
-            roles=[],
-            lease_s=3600,
-        )
+        worker = await registered(connection)
         await connection.execute(shape.before)
         pid = connection.get_server_pid()
         begun = _cpu_s(pid)

@@ -98,9 +98,8 @@ async def claim(
         default_timeout_s=default_timeout_s,
         default_max_attempts=default_max_attempts,
     )
-    scan = rows[-1]
-    claim_id = scan["claim_id"]
-    claimed = [_job(row, lane, claim_id) for row in rows[:-1]]
+    *taken, scan = rows
+    claimed = [_job(row, lane, scan["claim_id"]) for row in taken]
     last = (claimed[-1].run_at, claimed[-1].id) if claimed else None
     return claimed, Scan(scan["xmin"], scan["xmax"], scan["at"], last, full=len(claimed) >= demand)
 
@@ -196,9 +195,8 @@ async def complete_brief(
     completed: list[int] = []
     while tries:  # nearly always one: the first
         attempt, ids = tries.popitem()
-        gone = [] if tries else list(emptied)
-        done = await QUERIES["complete_brief"].value(conn, worker=worker, ids=ids, attempt=attempt, emptied=gone)
-        completed += done or []
+        values = {"worker": worker, "ids": ids, "attempt": attempt, "emptied": [] if tries else list(emptied)}
+        completed += await QUERIES["complete_brief"].value(conn, **values) or []
     return completed
 
 
@@ -447,8 +445,6 @@ def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def _job(row: asyncpg.Record, lane: Lane, claim_id: int | None) -> Job:
     values: tuple[Any, ...] = (*row[:2], lane.queue, lane.priority, *row[2:_WIDTH], claim_id)
     job = Job(*values)
-    job.formats = tuple(job.formats or ())
-    job.deliver = tuple(job.deliver or ())
-    job.metadata = job.metadata or {}
-    job.never_retry = frozenset(job.never_retry or ())
+    job.formats, job.deliver = tuple(job.formats or ()), tuple(job.deliver or ())
+    job.metadata, job.never_retry = job.metadata or {}, frozenset(job.never_retry or ())
     return job

@@ -34,7 +34,7 @@ def reports(tmp_path: Path) -> Path:
 def helpers(pids: list[int]) -> list[int]:
     """Those of `pids` that draw charts."""
     lines = {pid: Path(f"/proc/{pid}/cmdline") for pid in pids}
-    return [pid for pid, line in lines.items() if line.exists() and b"reportd.render.vega.helper" in line.read_bytes()]
+    return [pid for pid, line in lines.items() if line.exists() and b"reportd.render.vega.process" in line.read_bytes()]
 
 
 async def test_an_endless_chart_fails_alone_and_none_outlives_its_daemon(

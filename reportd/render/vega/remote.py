@@ -138,7 +138,7 @@ class Charts:
         settings = {"caches": str(home), "memory_mb": MEMORY_MB, "cpu_s": self._chart_cpu_s}
         try:
             process = await ChildProcess.start(
-                "reportd.render.vega.helper", settings, output=subprocess.DEVNULL, env=bare(home)
+                "reportd.render.vega.process", settings, output=subprocess.DEVNULL, env=bare(home)
             )
         except OSError as error:
             raise RenderError(f"the drawing process can't be started: {error.strerror}") from error

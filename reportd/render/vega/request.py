@@ -20,7 +20,7 @@ from reportd.report.locales import Locale
 from reportd.report.theme import Theme
 
 FAMILY = "reportd Sans"
-"""What texts are measured in: our own family, by the name that `helper` gives its files."""
+"""What texts are measured in: our own family, by the name that `process` gives its files."""
 
 SPECIMEN = json.dumps(
     {

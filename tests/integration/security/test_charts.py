@@ -24,7 +24,7 @@ POINTS: dict[str, Any] = {"data": {"values": [{"a": 1}]}, "mark": "point", "enco
 # Draws one after the other in one process, which in a daemon would have ended with the first that fails.
 SCRIPT = """
 import json, sys
-from reportd.render.vega.helper import answer
+from reportd.render.vega.process import answer
 look = {"config": {}, "numbers": {}, "times": {}, "locale": "en"}
 for line in sys.stdin:
     print(json.dumps(answer({"spec": json.loads(line), **look})), flush=True)

@@ -1,6 +1,6 @@
 """The process that draws charts: V8 with Vega in it, one chart after the other, until nobody needs it.
 
-    python -m reportd.render.vega.helper '{"daemon": 4711, "socket": 5, "caches": "/…", "memory_mb": 512, "cpu_s": 20}'
+    python -m reportd.render.vega.process '{"daemon": 4711, "socket": 5, "caches": "/…", "memory_mb": 512, "cpu_s": 20}'
 
 It is no fork of the template: a child forked after V8's first use hangs, and V8 keeps Python's lock while it draws.
 It can open no socket and write no file. A chart that fails ends it, so that nothing is left for the next one.
