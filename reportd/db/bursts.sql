@@ -33,12 +33,16 @@ made as (
 select true as done, reportd.settle(:claim, parent.id) from parent;
 
 -- name: abandon()
--- Children of a parent that was cancelled are cancelled with it.
+-- Children of a parent that was cancelled are cancelled with it, once: one that is retried afterwards runs.
+with given_up as (
+  delete from reportd.checkpoints as burst using reportd.jobs as parent
+  where burst.step = 'burst' and parent.id = burst.job_id and parent.outcome = 'cancelled'
+  returning parent.id, parent.kind
+)
 select child.id, reportd.cancel(child.id)
-from reportd.checkpoints as burst
-join reportd.jobs as parent on parent.id = burst.job_id and parent.outcome = 'cancelled'
-join reportd.jobs as child on child.parent_id = parent.id and child.kind = parent.kind and child.outcome is null
-where burst.step = 'burst' and child.cancel_requested_at is null;
+from given_up
+join reportd.jobs as child on child.parent_id = given_up.id and child.kind = given_up.kind and child.outcome is null
+where child.cancel_requested_at is null;
 
 -- name: gather()
 -- How far each parent's children are; a parent whose last one has ended is completed, whatever became of them.

@@ -119,3 +119,13 @@ async def test_children_of_a_cancelled_parent_are_cancelled(conn: Connection, wo
     await bursts.gather(conn)
     assert await count(conn, "checkpoints") == 0
     assert (await jobs.get(conn, job.id))["status"] == "cancelled"
+
+
+async def test_a_child_that_is_retried_after_its_parent_was_cancelled_stays(conn: Connection, worker: int) -> None:
+    job = await divided(conn, worker, *CHILDREN)
+    await jobs.cancel(conn, job.id)
+    assert await bursts.abandon(conn) == 2
+    child = await conn.fetchval("select min(id) from reportd.jobs where parent_id = $1", job.id)
+    assert await jobs.retry(conn, child) == "pending"
+    assert await bursts.abandon(conn) == 0
+    assert (await jobs.get(conn, child))["status"] == "pending"
