@@ -7,6 +7,7 @@ which keeps memory constant and most of the work inside C.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
@@ -57,7 +58,7 @@ def measure(
     """
     wishes = [(looks or {}).get(column.name, ColumnLook(column.name)) for column in spooled.columns]
     seen = [
-        _Look(column, wish=wish, timezone=timezone, summed=column.name in sums)
+        _Look(column, wish=wish, locale=locale, timezone=timezone, summed=column.name in sums)
         for column, wish in zip(spooled.columns, wishes, strict=True)
     ]
     row = 0
@@ -75,7 +76,7 @@ def measure(
 class _Look:
     """What one column's values have shown so far."""
 
-    def __init__(self, column: SpoolColumn, *, wish: ColumnLook, timezone: str, summed: bool) -> None:
+    def __init__(self, column: SpoolColumn, *, wish: ColumnLook, locale: str, timezone: str, summed: bool) -> None:
         self.name = column.name
         self.wish = wish
         usual = format_for(column.name, column.type, timezone=timezone)
@@ -92,17 +93,23 @@ class _Look:
         self.scale = 0
         self.peak = Decimal(0)
         self.longest = ""
-        self.sample: list[str] = []
+        # How many of the sampled values are so wide; numbers have no need of it.
+        self.widths: Counter[int] = Counter()
+        self._show = displayer(self.format, locale)
 
     def add(self, values: Sequence[str | None], *, sampled: Sequence[slice]) -> None:
         # Most columns have no NULL: a list's `in` is far cheaper than a pass over its cells.
         present = [value for value in values if value is not None] if None in values else cast(list[str], values)
         self.count += len(present)
         self.nulls += len(values) - len(present)
-        for part in sampled:
-            self.sample += [value for value in values[part] if value is not None]
-        if self.numeric and present:
-            self._add_numbers(present)
+        if self.numeric:
+            if present:
+                self._add_numbers(present)
+            return
+        looked_at = [value for part in sampled for value in values[part] if value is not None]
+        # A column may have nothing but NULL where it is looked at.
+        for value in looked_at if looked_at or self.widths else present:
+            self.widths[max(map(len, self._show(value).split("\n")))] += 1
 
     def _add_numbers(self, present: list[str]) -> None:
         self.longest = max(self.longest, max(present, key=len), key=len)
@@ -218,12 +225,15 @@ def _width(look: _Look, format: Format, *, total: Decimal | None, locale: str) -
     """Characters that the values need: the widest for numbers, the 98th percentile of the sample for text."""
     if not look.count:
         return 1
-    show = displayer(format, locale)
     if look.numeric:
         sum_width = len(display_number(total, format, locale)) if total is not None else 0
-        return max(sum_width, len(show(look.longest)))
-    widths = sorted(max(map(len, show(value).split("\n"))) for value in look.sample)
-    return min(WIDTH_MAX, widths[min(len(widths) - 1, int(len(widths) * WIDTH_QUANTILE))])
+        return max(sum_width, len(displayer(format, locale)(look.longest)))
+    left = min(look.widths.total() - 1, int(look.widths.total() * WIDTH_QUANTILE))
+    for width in sorted(look.widths):
+        left -= look.widths[width]
+        if left < 0:
+            return min(WIDTH_MAX, width)
+    raise AssertionError("a column with values has widths")
 
 
 def _sampled(begin: int, end: int) -> list[slice]:

@@ -139,6 +139,10 @@ def test_a_row_past_the_sample_still_counts_for_totals_and_width(tmp_path: Path)
     assert column.width == len("123,486,788")
 
 
+def test_a_text_that_comes_after_the_sample_alone_has_its_width(tmp_path: Path) -> None:
+    assert column_of(tmp_path, "text", *[None] * 5000, "a text as wide as this").width == 22
+
+
 def test_a_kpi_row_becomes_tiles_with_their_changes(tmp_path: Path) -> None:
     columns = {
         "revenue": "numeric",
