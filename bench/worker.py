@@ -188,6 +188,7 @@ async def serve(options: Options) -> None:
                 settings=_settings(options, me),
                 announce=lambda worker: _announce(pool, worker, made),
                 ready=lambda: None,
+                divided=lambda: None,
                 shutdown=shutdown,
             )
             for each in crew:

@@ -49,6 +49,7 @@ from reportd.tasks.pool import PoolLimits
 
 log = structlog.get_logger()
 
+GATHER_S = 5.0
 PRUNE_S = 300.0
 SPOOL_S = 5.0
 WATCH_S = 0.3
@@ -141,11 +142,13 @@ async def _run(
         retention.adopt(**_kept(changed))
 
     reloader = Reloader(shelf, watch=watch, config=config, reread=reread, adopt=adopt)
+    divided = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         crew = [
             group.create_task(every(seconds, step))
             for seconds, step in _maintenance(config, pool=pool, parts=parts, me=me)
         ]
+        crew.append(group.create_task(every(GATHER_S, Gatherer(pool=pool).step, wake=divided)))
         crew.append(group.create_task(every(PRUNE_S, retention.step)))
         crew.append(group.create_task(every(WATCH_S if watch else RETRY_S, reloader.step, wake=reloader.wake)))
         crew.append(group.create_task(every(TASKS_S, tasks.keep)))
@@ -159,6 +162,7 @@ async def _run(
                 settings=_worker_settings(config, dsn, me),
                 announce=shelf.announce,
                 ready=ready,
+                divided=divided.set,
                 shutdown=shutdown,
             )
         else:
@@ -196,7 +200,6 @@ def _maintenance(config: Config, *, pool: Pool, parts: Parts, me: Identity) -> l
     pruner = Pruner(pool=pool, spool=parts.spool, store=parts.store, orphan_age_s=storage.orphan_age_s)
     crew: list[tuple[float, Step]] = [(min(NEAR_S, worker.lease_s / 3), rescuer.step), (PRUNE_S, pruner.step)]
     crew.append((SPOOL_S, pruner.prune_spool))
-    crew.append((5.0, Gatherer(pool=pool).step))
     if "scheduler" in worker.roles:
         plans = config.schedules
         scheduler = Scheduler(pool=pool, interval_s=plans.interval_s, catch_up_max=plans.catch_up_max)

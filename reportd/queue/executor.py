@@ -81,16 +81,24 @@ class Attempt:
 
 
 class Executor:
-    """The attempts of one worker. `freed` is called whenever a slot becomes free."""
+    """The attempts of one worker. `freed` is called whenever a slot becomes free, `divided` when a burst has begun."""
 
     def __init__(
-        self, *, pool: Pool, worker: int, kinds: Mapping[str, Kind], policy: Policy, freed: Callable[[], None]
+        self,
+        *,
+        pool: Pool,
+        worker: int,
+        kinds: Mapping[str, Kind],
+        policy: Policy,
+        freed: Callable[[], None],
+        divided: Callable[[], None],
     ) -> None:
         self._pool = pool
         self._worker = worker
         self._kinds = kinds
         self._policy = policy
         self._freed = freed
+        self._divided = divided
         # By job and number: the next one may begin here while the end of the last is written, and not yet known to be.
         self._attempts: dict[tuple[int, int], Attempt] = {}
         self._taken: Counter[Share] = Counter()
@@ -341,6 +349,8 @@ class Executor:
             case _:
                 assert_never(outcome)
         if done:
+            if isinstance(outcome, Divided):
+                self._divided()
             await failpoints.reach("completed")
             log.info(event, job=job.id, kind=job.kind, attempt=job.attempt, **said)
         return done

@@ -74,11 +74,13 @@ async def work(
     settings: WorkerSettings,
     announce: Callable[[int], Awaitable[None]],
     ready: Callable[[], None],
+    divided: Callable[[], None],
     shutdown: Shutdown,
 ) -> None:
     """Take part in the queue until `shutdown.stop`, as one worker, or as the next one after a lost lease.
 
-    `announce(worker)` tells the database what can be ordered; `ready` is called when jobs are being claimed.
+    `announce(worker)` tells the database what can be ordered; `ready` is called when jobs are being claimed, `divided`
+    when a job has become a burst.
     """
     _spare_the_collector()
     while not shutdown.stop.is_set():
@@ -92,7 +94,7 @@ async def work(
         log.info("worker.registered", worker=me, kinds=len(kinds))
         ready()
         try:
-            await _registered(me, pool=pool, kinds=kinds, settings=settings, shutdown=shutdown)
+            await _registered(me, pool=pool, kinds=kinds, settings=settings, divided=divided, shutdown=shutdown)
         except* LeaseLost:
             log.error("worker.lost", worker=me, hint="its lease ran out, others took its jobs; it registers anew")
 
@@ -121,14 +123,20 @@ async def _register(pool: Pool, kinds: Mapping[str, Kind], settings: WorkerSetti
 
 
 async def _registered(
-    me: int, *, pool: Pool, kinds: Mapping[str, Kind], settings: WorkerSettings, shutdown: Shutdown
+    me: int,
+    *,
+    pool: Pool,
+    kinds: Mapping[str, Kind],
+    settings: WorkerSettings,
+    divided: Callable[[], None],
+    shutdown: Shutdown,
 ) -> None:
     """Work under the registration `me` until shutdown; raises LeaseLost (in a group) when it was declared dead."""
     lost = asyncio.Event()
     renewal = LeaseRenewal(settings.dsn, worker=me, lease_s=settings.lease_s)
     lease = Lease(renewal, length_s=settings.lease_s, stuck_s=settings.stuck_s, lost=lost.set)
     wake = asyncio.Event()
-    executor = Executor(pool=pool, worker=me, kinds=kinds, policy=settings.policy, freed=wake.set)
+    executor = Executor(pool=pool, worker=me, kinds=kinds, policy=settings.policy, freed=wake.set, divided=divided)
     watcher = Watcher(pool=pool, worker=me, executor=executor)
     lease.start()
     try:

@@ -80,7 +80,14 @@ def opened(queue_pool: Pool, worker: int) -> Opened:
     async def desk() -> AsyncIterator[Desk]:
         kind = Waiting()
         policy = Policy(backoff=Backoff(delay_s=0.0))
-        executor = Executor(pool=queue_pool, worker=worker, kinds={"noop": kind}, policy=policy, freed=lambda: None)
+        executor = Executor(
+            pool=queue_pool,
+            worker=worker,
+            kinds={"noop": kind},
+            policy=policy,
+            freed=lambda: None,
+            divided=lambda: None,
+        )
         async with asyncio.TaskGroup() as group:
             flushing = group.create_task(executor.flusher.run())
             try:
