@@ -31,8 +31,8 @@ WRITERS = ("xlsxwriter", "reportd")
 def run(*, quick: bool) -> dict[str, Any]:
     """Print the table; `vs_xlsxwriter` is our rows/s over the peer's, by medians of wall time, for the most rows.
 
-    `vs_xlsxwriter_measured_ROWS` is the same with the columns' measuring in ours, `vs_xlsxwriter_cpu` the first by CPU
-    time, `peak_mb` the highest of ours (MiB).
+    From the spool on, so with the measuring of its columns in ours; `vs_xlsxwriter_writing` is without, and
+    `…_writing_cpu` that by CPU time. `peak_mb` is the highest of ours (MiB).
     """
     sizes = ROWS_QUICK if quick else ROWS
     figures: dict[str, Any] = {}
@@ -51,15 +51,17 @@ def run(*, quick: bool) -> dict[str, Any]:
                 f"{median['measure_s']:11.2f}"
             )
         peer, ours = medians["xlsxwriter"], medians["reportd"]
+        ours_s = ours["measure_s"] + ours["wall_s"]
         figures = {
             **figures,
-            f"vs_xlsxwriter_{rows}": round(peer["wall_s"] / ours["wall_s"], 2),
-            f"vs_xlsxwriter_measured_{rows}": round(peer["wall_s"] / (ours["wall_s"] + ours["measure_s"]), 2),
-            "vs_xlsxwriter": round(peer["wall_s"] / ours["wall_s"], 2),
-            "vs_xlsxwriter_cpu": round(peer["cpu_s"] / ours["cpu_s"], 2),
+            f"vs_xlsxwriter_{rows}": round(peer["wall_s"] / ours_s, 2),
+            f"vs_xlsxwriter_writing_{rows}": round(peer["wall_s"] / ours["wall_s"], 2),
+            "vs_xlsxwriter": round(peer["wall_s"] / ours_s, 2),
+            "vs_xlsxwriter_writing": round(peer["wall_s"] / ours["wall_s"], 2),
+            "vs_xlsxwriter_writing_cpu": round(peer["cpu_s"] / ours["cpu_s"], 2),
             "peak_mb": max(pair["reportd"]["peak_mb"] for pair in pairs),
             "rows": rows,
-            "rows_s": round(rows / ours["wall_s"]),
+            "rows_s": round(rows / ours_s),
             "xlsxwriter_rows_s": round(rows / peer["wall_s"]),
             "runs": len(pairs),
         }
