@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 MANIFEST = "manifest.json"
-_BATCH_CHARACTERS = 1 << 17
+_BATCH_BYTES = 1 << 17
+_QUOTED = re.compile('"([^"]*+(?:""[^"]*+)*+)"')
+_PLACE = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +138,24 @@ def read_columns(path: Path | str) -> Iterator[list[list[str | None]]]:
     wide as the first.
     """
     width = max((len(row) for row in head(path, 1)), default=0)
-    with Path(path).open(encoding="utf-8", newline="\n") as lines:
-        while batch := lines.readlines(_BATCH_CHARACTERS):
-            quoted: dict[int, list[str | None]] = {}
-            text = "".join(batch)
+    with Path(path).open("rb") as file:
+        while batch := file.read(_BATCH_BYTES):
+            batch += file.readline()
+            # Of a quoted cell only its place stays in the text, which then splits at every comma and line end.
+            text, quoted = _taken_out(batch, path)
             if '"' in text:
-                batch = list(_without_quoted(batch, lines, path, blank="," * (width - 1) + "\n", quoted=quoted))
-                text = "".join(batch)
-            cells: list[str | None] = text.removesuffix("\n").replace("\n", ",").split(",")  # type: ignore[assignment]
-            if len(cells) != width * len(batch):
+                # The batch ended within a cell.
+                text, quoted = _taken_out(batch + _to_a_quote(file, path), path)
+            text = text.removesuffix("\n")
+            cells: list[str | None] = text.replace("\n", ",").split(",")  # type: ignore[assignment]
+            if len(cells) != width * (text.count("\n") + 1):
                 raise ValueError(f"{path} has rows that are not {width} cells wide")
             columns = [cells[position::width] for position in range(width)]
             columns = [[cell or None for cell in column] if "" in column else column for column in columns]
-            for number, row in quoted.items():
-                for column, cell in zip(columns, row, strict=True):
-                    column[number] = cell
+            place = -1
+            for cell in quoted:
+                place = cells.index(_PLACE, place + 1)
+                columns[place % width][place // width] = cell.replace('""', '"')
             yield columns
 
 
@@ -169,18 +175,23 @@ def head(path: Path | str, rows: int) -> list[list[str | None]]:
     return list(islice(read(path), rows))
 
 
-def _without_quoted(
-    batch: Iterable[str], lines: Iterator[str], path: Path | str, *, blank: str, quoted: dict[int, list[str | None]]
-) -> Iterator[str]:
-    """The lines of `batch`, with a `blank` one for each record that has quotes; `quoted` gets those, by number.
+def _taken_out(batch: bytes, path: Path | str) -> tuple[str, list[str]]:
+    """The text of `batch` with `_PLACE` for each of its quoted cells, and those. A quote that stays is still open."""
+    text = batch.decode()
+    if _PLACE in text:
+        raise ValueError(f"{path} holds a NUL character, which no text in Postgres has")
+    parts = _QUOTED.split(text)
+    return _PLACE.join(parts[::2]), parts[1::2]
 
-    The last record may end in the `lines` after the batch.
-    """
-    rest = iter(batch)
-    for number, line in enumerate(rest):
-        if '"' in line:
-            quoted[number] = _split_quoted(_whole_record(line, chain(rest, lines), path).removesuffix("\n"))
-        yield blank if '"' in line else line
+
+def _to_a_quote(file: Iterable[bytes], path: Path | str) -> bytes:
+    """The lines of `file` up to one with an odd number of quotes, which closes a cell."""
+    pieces = []
+    for piece in file:
+        pieces.append(piece)
+        if piece.count(b'"') & 1:
+            return b"".join(pieces)
+    raise ValueError(f"{path} ends inside a quoted cell")
 
 
 def _whole_record(line: str, lines: Iterator[str], path: Path | str) -> str:

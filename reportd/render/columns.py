@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
+from operator import itemgetter
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +26,7 @@ SAMPLE_EVERY = 25
 COMPUTED_SCALE = 6  # more decimals than this were never typed in: they come from a division
 WIDTH_MAX = 60
 WIDTH_QUANTILE = 0.98
+_HUGE = 10**18
 
 # Doubles reach 1e±308: sums of them need some 650 digits to be exact. A sum that needs more is no quantity.
 _EXACT = Context(prec=1000, traps=[])
@@ -112,17 +114,18 @@ class _Look:
             self.widths[max(map(len, self._show(value).split("\n")))] += 1
 
     def _add_numbers(self, present: list[str]) -> None:
-        self.longest = max(self.longest, max(present, key=len), key=len)
-        try:
-            whole = list(map(int, present))
-        except ValueError:
+        scale = len(present[0].partition(".")[2])
+        if (whole := _whole(present, scale=scale)) is None:
             self._add_decimals(present)
-        else:
-            self._bound(Decimal(min(whole)), Decimal(max(whole)))
-            if self.total is not None:
-                self._sum([Decimal(sum(whole))])
+            return
+        # The widest of numbers with as many decimals each is the lowest or the highest.
+        self._bound(*(Decimal(bound).scaleb(-scale, _EXACT) for bound in (min(whole), max(whole))))
+        self.scale = max(self.scale, scale)
+        if self.total is not None:
+            self._sum([Decimal(sum(whole)).scaleb(-scale, _EXACT)])
 
     def _add_decimals(self, present: list[str]) -> None:
+        self.longest = max(self.longest, max(present, key=len), key=len)
         try:
             numbers = list(map(Decimal, present))
         except InvalidOperation:
@@ -154,6 +157,26 @@ class _Look:
         with localcontext(_EXACT) as context:
             total = sum(numbers, start=self.total)
             self.total = None if context.flags[Inexact] else total
+
+
+def _whole(texts: list[str], *, scale: int) -> list[int] | None:
+    """The numbers without their points where all have just `scale` decimals and none is huge; None otherwise.
+
+    That is what a column of numeric(10, 2) has, and it costs half of what reading decimals does.
+    """
+    if scale:
+        try:
+            points = "".join(map(itemgetter(-scale - 1), texts))
+        except IndexError:
+            return None
+        if points != "." * len(texts):
+            return None
+        texts = ",".join(texts).replace(".", "").split(",")
+    try:
+        whole = list(map(int, texts))
+    except ValueError:
+        return None
+    return whole if min(whole) > -_HUGE and max(whole) < _HUGE else None
 
 
 def _column(look: _Look, *, index: int, type_name: str, locale: str) -> Column:
@@ -226,8 +249,9 @@ def _width(look: _Look, format: Format, *, total: Decimal | None, locale: str) -
     if not look.count:
         return 1
     if look.numeric:
-        sum_width = len(display_number(total, format, locale)) if total is not None else 0
-        return max(sum_width, len(displayer(format, locale)(look.longest)))
+        numbers = [number for number in (look.low, look.high, total) if number is not None]
+        shown = [display_number(number, format, locale) for number in numbers]
+        return max(map(len, [*shown, displayer(format, locale)(look.longest)]))
     left = min(look.widths.total() - 1, int(look.widths.total() * WIDTH_QUANTILE))
     for width in sorted(look.widths):
         left -= look.widths[width]

@@ -80,6 +80,11 @@ def test_columns_of_another_width_are_an_error(tmp_path: Path) -> None:
         list(spool.read_columns(written(tmp_path, "a,b,c\na,b\n")))
 
 
+def test_columns_of_a_file_with_nul_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        list(spool.read_columns(written(tmp_path, '"a",b\n\0,c\n')))
+
+
 def test_null_is_told_from_the_empty_string(tmp_path: Path) -> None:
     path = written(tmp_path, ',a,\n"",a,""\n,"",\n')
 
@@ -104,6 +109,9 @@ def test_a_huge_cell_is_read_exactly(tmp_path: Path, sign: str) -> None:
     path = written(tmp_path, as_copy_writes([["before", huge, None], ["after", "", "end"]]))
 
     assert list(spool.read(path)) == [["before", huge, None], ["after", "", "end"]]
+    assert [list(row) for batch in spool.read_columns(path) for row in zip(*batch, strict=True)] == list(
+        spool.read(path)
+    )
 
 
 def test_read_holds_one_row_in_memory(tmp_path: Path) -> None:
@@ -128,8 +136,9 @@ def test_head_reads_no_more_than_it_gives(tmp_path: Path) -> None:
 def test_a_cut_file_is_an_error(tmp_path: Path) -> None:
     path = written(tmp_path, 'a,1\nb,"cut here\n')
 
-    with pytest.raises(ValueError, match="ends inside a quoted cell"):
-        list(spool.read(path))
+    for read in (spool.read, spool.read_columns):
+        with pytest.raises(ValueError, match="ends inside a quoted cell"):
+            list(read(path))
 
 
 def test_a_manifest_gives_back_its_dataset(tmp_path: Path) -> None:

@@ -24,11 +24,10 @@ DIGITS_MAX = 15
 
 # Joins a batch of texts for one search; a value that has it is irregular itself.
 _SEPARATOR = "\x1f"
-_SUSPECTS = ("&", "<", ">", "_x", "| ", " |")
+_SUSPECTS = ("_x", "| ", " |")
 _IRREGULAR_TEXT = re.compile("[\x00-\x08\x0b-\x1e\ufffe\uffff]|_x[0-9A-Fa-f]{4}_|\x1f[ \t\n]|[ \t\n]\x1f")
 _ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
-_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_IRREGULAR_NUMBER = re.compile(r"[^0-9.\-\x1f]")
+_NUMERALS = b"0123456789.-"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _LINK = re.compile(r"(https?://|mailto:)[^\s\"<>\\^`{|}\x00-\x1f\x7f]+", re.IGNORECASE)
 
@@ -84,14 +83,16 @@ class CellWriter(ABC):
                 return self._plain, (rows, filled)
             return "%s", (map(self.cell, values, rows),)  # type: ignore[arg-type]
         present = [value for value in values if value is not None]
-        places = [row for value, row in zip(values, rows, strict=True) if value is not None]
         filled = self.regular(present)
-        cells = (
-            map(self.cell, present, places)
-            if filled is None
-            else map(self._plain.__mod__, zip(places, filled, strict=True))
-        )
-        return "%s", (["" if value is None else next(cells) for value in values],)
+        if filled is None:
+            cells = ["" if value is None else self.cell(value, row) for value, row in zip(values, rows, strict=True)]
+        else:
+            fills, (head, middle, tail) = iter(filled), self._plain.split("%s")
+            cells = [
+                "" if value is None else f"{head}{row}{middle}{next(fills)}{tail}"
+                for value, row in zip(values, rows, strict=True)
+            ]
+        return "%s", (cells,)
 
     def text_cell(self, value: str, row: str) -> str:
         """The cell of a text, escaped, and cut with a mark where Excel can't hold it."""
@@ -108,7 +109,11 @@ KEPT_CELL = '<c r="{letter}%s" s="{style}" t="inlineStr"><is><t xml:space="prese
 
 def escape(text: str) -> str:
     """`text` for an XML element of a sheet; what XML can't hold is written as Excel writes it: `_x0001_`."""
-    return _ESCAPED.sub(lambda match: f"_x{ord(match[0]):04X}_", text).translate(_MARKUP)
+    return _marked_up(_ESCAPED.sub(lambda match: f"_x{ord(match[0]):04X}_", text))
+
+
+def _marked_up(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 class TextWriter(CellWriter):
@@ -122,14 +127,14 @@ class TextWriter(CellWriter):
         longest = len(joined) if len(joined) <= TEXT_UNITS_MAX // 2 else max(map(len, values))
         if longest > TEXT_UNITS_MAX // 2:
             return None
-        if joined.isprintable() and not any(suspect in joined for suspect in _SUSPECTS):
+        looks_plain = joined.isprintable() and not any(suspect in joined for suspect in _SUSPECTS)
+        if looks_plain and not any(sign in joined for sign in "&<>"):
             return values
         joined = _SEPARATOR.join(("", *values, ""))
-        if joined.count(_SEPARATOR) > len(values) + 1 or _IRREGULAR_TEXT.search(joined):
+        if not looks_plain and (joined.count(_SEPARATOR) > len(values) + 1 or _IRREGULAR_TEXT.search(joined)):
             return None
         # Markup is escaped for the whole batch at once.
-        escaped = joined.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return escaped.split(_SEPARATOR)[1:-1]
+        return _marked_up(joined).split(_SEPARATOR)[1:-1]
 
     def cell(self, value: str, row: str) -> str:
         return self.text_cell(value, row)
@@ -169,7 +174,7 @@ class NumberWriter(CellWriter):
         self._binary = binary
 
     def regular(self, values: Sequence[str]) -> Iterable[str] | None:
-        if max(map(len, values), default=0) > DIGITS_MAX or _IRREGULAR_NUMBER.search(_SEPARATOR.join(values)):
+        if max(map(len, values), default=0) > DIGITS_MAX or "".join(values).encode().translate(None, _NUMERALS):
             return None
         return values
 
@@ -211,7 +216,7 @@ class BooleanWriter(CellWriter):
     template = '<c r="{letter}%s" s="{style}" t="b"><v>%s</v></c>'
 
     def regular(self, values: Sequence[str]) -> Iterable[str] | None:
-        signs = [_TRUTH.get(value) for value in values]
+        signs = list(map(_TRUTH.get, values))
         return None if None in signs else signs  # type: ignore[return-value]
 
     def cell(self, value: str, row: str) -> str:

@@ -40,7 +40,9 @@ class RowWriter:
             self._rest = [column[count:] for column in batch] if count < len(batch[0]) else ()
             if not count:
                 break
-            chosen = [batch[column.index][:count] for column in self._columns]
+            chosen = [batch[column.index] for column in self._columns]
+            if self._rest:
+                chosen = [column[:count] for column in chosen]
             levels = outline.levels(batch, count) if self._groups else None
             piece.write(_xml(chosen, self._writers, first=written + 2, levels=levels))
             written += count
@@ -91,9 +93,9 @@ def _xml(columns: _Batch, writers: Sequence[CellWriter], *, first: int, levels: 
     # All pieces of all rows in one list, laid out lane by lane, and joined once: twice as fast as a template per row,
     # and no Python code runs per row.
     step = 2 * len(lanes) + 1
-    pieces = [""] * (count * step)
-    for lane, literal in enumerate(literals):
-        pieces[2 * lane :: step] = [literal] * count
+    row = [""] * step
+    row[::2] = literals
+    pieces = row * count
     for lane, filler in enumerate(lanes):
         pieces[2 * lane + 1 :: step] = filler
     return "".join(pieces)

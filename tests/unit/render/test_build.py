@@ -3,10 +3,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reportd.errors import ReportError
 from reportd.render.build import build
@@ -14,7 +16,7 @@ from reportd.render.columns import summable
 from reportd.render.task import RenderSettings
 from reportd.report.definition import Param
 from reportd.report.document import Chart, Column, Data, Format, Kpis, Table
-from reportd.report.formats import format_for
+from reportd.report.formats import display_number, format_for
 from tests.spooled import Given, document, spooled
 
 ORDERS = {"region": "text", "order_id": "bigint", "qty": "integer", "amount": "numeric", "margin_pct": "numeric"}
@@ -129,6 +131,33 @@ def test_widths_are_those_of_the_formatted_values(tmp_path: Path) -> None:
     assert column_of(tmp_path, "date", "2026-10-02").width == len("02 Oct 2026")
     texts = ["short"] * 200 + ["x" * 500]
     assert column_of(tmp_path, "text", *texts).width == 5
+
+
+@given(
+    # All with as many decimals, as a numeric(10, 2) gives them, or each with its own.
+    numbers=st.sampled_from([0, 2, None]).flatmap(
+        lambda places: st.lists(
+            st.decimals(-(10**20), 10**20, places=places, allow_nan=False).filter(lambda number: abs(number) < 10**20),
+            min_size=1,
+            max_size=30,
+        )
+    )
+)
+def test_a_column_of_numbers_is_as_exact_and_as_wide_as_its_values(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[Decimal]
+) -> None:
+    texts = [f"{number:f}" for number in numbers]
+    column = column_of(tmp_path_factory.mktemp("spool"), "numeric", *texts)
+    with localcontext(prec=200):
+        assert column.total == sum(numbers)
+    assert column.total is not None
+    shown = [len(display_number(number, column.format, "en")) for number in (*numbers, column.total)]
+    assert column.width == max(shown)
+
+
+def test_a_negative_number_is_as_wide_as_it_is_shown(tmp_path: Path) -> None:
+    assert column_of(tmp_path, "numeric", "-0.12", "1234.5", name="rating").width == len("1,234.50")
+    assert column_of(tmp_path, "integer", "-999", "1000", name="score").width == len("1,000")
 
 
 def test_a_row_past_the_sample_still_counts_for_totals_and_width(tmp_path: Path) -> None:
