@@ -1,12 +1,28 @@
 -- The queue and its history: one row is one thing to do. Applications INSERT it in their own transaction.
 --
--- The shape serves one rule: a successful completion changes no column that an index, or an index's predicate, uses.
+-- The shape serves one rule: a job that succeeds at once changes no column that an index, or an index's predicate, uses.
 -- So completions stay HOT (they touch no index), and a long snapshot elsewhere does not slow the claim down.
 
+-- What every job has comes first, which makes the rest of a row quicker to find. What an application may write is checked
+-- where it is ordered (0006_orders.sql): a CHECK on it would cost again with each write of a worker, of which each job has
+-- two at least. The one that is left holds the protocol's own states.
 create table reportd.jobs (
   id bigint generated always as identity primary key,
   run_at timestamptz not null default clock_timestamp(),
   created_at timestamptz not null default clock_timestamp(),
+  attempt integer not null default 0,
+  failures integer not null default 0,
+  crashes integer not null default 0,
+  priority smallint not null,
+  percent smallint not null default 0,
+  ready boolean not null default true,
+  queue text collate "C" not null,
+  kind text collate "C" not null,
+  params jsonb not null default '{}',
+  deliver jsonb not null default '[]',
+  metadata jsonb not null default '{}',
+  depends_until text not null default 'completed',
+  outcome text,
   worker bigint,
   started_at timestamptz,
   finished_at timestamptz,
@@ -17,50 +33,27 @@ create table reportd.jobs (
   parent_id bigint,
   timeout_s double precision,
   max_attempts integer,
-  attempt integer not null default 0,
-  failures integer not null default 0,
-  crashes integer not null default 0,
-  priority smallint not null,
-  percent smallint not null default 0,
-  ready boolean not null default true,
-  failed boolean not null generated always as (coalesce(outcome = 'failed', false)) stored,
-  kind text collate "C" not null,
-  queue text collate "C" not null,
-  outcome text,
-  status text not null generated always as (
-    case when outcome is not null then outcome when ready then 'pending' when worker is null then 'blocked' else 'running' end
-  ) stored,
-  params jsonb not null default '{}',
   formats text[],
   name text,
   unique_key text collate "C",
   active_key text collate "C",
   depends_on bigint[],
-  depends_until text not null default 'completed',
-  deliver jsonb not null default '[]',
   template text collate "C",
   requested_by text,
   department text,
   tenant text collate "C",
-  metadata jsonb not null default '{}',
   step text,
   message text,
   params_resolved jsonb,
   error jsonb,
   result jsonb,
-  constraint jobs_outcome check (outcome in ('completed', 'failed', 'cancelled')),
-  constraint jobs_finished check ((outcome is null) = (finished_at is null)),
-  constraint jobs_ready check (not ready or (outcome is null and worker is null)),
-  constraint jobs_failed check (outcome <> 'failed' or error is not null),
-  constraint jobs_active_key check (active_key is not distinct from case when outcome is null then unique_key end),
-  constraint jobs_counters check (attempt >= 0 and failures >= 0 and crashes >= 0),
-  constraint jobs_depends_until check (depends_until in ('completed', 'ended')),
-  constraint jobs_priority check (priority between -9 and 9),
-  constraint jobs_percent check (percent between 0 and 100),
-  constraint jobs_max_attempts check (max_attempts between 1 and 1000),
-  constraint jobs_timeout check (timeout_s > 0),
-  constraint jobs_objects check (
-    jsonb_typeof(params) = 'object' and jsonb_typeof(metadata) = 'object' and jsonb_typeof(deliver) = 'array'
+  constraint jobs_state check (
+    case
+      when outcome is null
+        then finished_at is null and not (ready and worker is not null) and active_key is not distinct from unique_key
+      else outcome in ('completed', 'failed', 'cancelled') and finished_at is not null and not ready and active_key is null
+        and not (outcome = 'failed' and error is null)
+    end
   )
 ) with (
   -- A batch claims a whole page of jobs at once, so each page keeps room for a second version of all its rows: then the
@@ -77,7 +70,19 @@ create index jobs_turns on reportd.jobs (queue, priority, tenant, run_at, id) wh
 create unique index jobs_active_key on reportd.jobs (active_key) where active_key is not null;
 create index jobs_parent_id on reportd.jobs (parent_id) where parent_id is not null;
 create index jobs_unique_key on reportd.jobs (unique_key, id) where unique_key is not null;
-create index jobs_failed on reportd.jobs (id) where failed;
+-- For the failed: a completion leaves no error, and had none where nothing failed before it.
+create index jobs_error on reportd.jobs (id) where error is not null;
+
+do $$
+begin
+  -- Where the server can compute it when it is read, a write need not.
+  execute format(
+    'alter table reportd.jobs add status text generated always as (
+      case when outcome is not null then outcome when ready then ''pending'' when worker is null then ''blocked'' else ''running'' end
+    ) %s',
+    case when current_setting('server_version_num')::integer >= 180000 then 'virtual' else 'stored' end
+  );
+end $$;
 
 comment on table reportd.jobs is
   'One thing to do: INSERT a row to order it, SELECT it to follow it. Columns down from "written by reportd" in their comments are not for applications to write.';
@@ -105,7 +110,6 @@ comment on column reportd.jobs.metadata is 'Whatever the application wants to fi
 comment on column reportd.jobs.ready is 'May be claimed. Written by reportd.';
 comment on column reportd.jobs.outcome is 'How it ended: completed, failed or cancelled; NULL: not yet. Written by reportd.';
 comment on column reportd.jobs.status is 'blocked, pending, running, completed, failed or cancelled. Generated.';
-comment on column reportd.jobs.failed is 'Ended as failed. Generated, for the index of failed jobs.';
 comment on column reportd.jobs.step is 'What the running attempt does now. Written by reportd.';
 comment on column reportd.jobs.percent is '0 to 100. Written by reportd.';
 comment on column reportd.jobs.message is 'The handler''s own words on its progress. Written by reportd.';

@@ -77,7 +77,7 @@ begin
   perform reportd.some_filter(retry_all.queue, retry_all.kind, retry_all.tenant, retry_all.code);
   for job in
     select j.id, j.unique_key from reportd.jobs j
-    where j.failed
+    where j.outcome = 'failed' and j.error is not null
       and (retry_all.queue is null or j.queue = retry_all.queue) and (retry_all.kind is null or j.kind = retry_all.kind)
       and (retry_all.tenant is null or j.tenant = retry_all.tenant) and (retry_all.code is null or j.error ->> 'code' = retry_all.code)
     order by j.id

@@ -3,7 +3,7 @@
 -- name: newest(queue, kind, tenant, code, before, limit_rows)
 -- The latest failed jobs that fit.
 select * from reportd.jobs
-where failed
+where outcome = 'failed' and error is not null
   and (:queue::text is null or queue = :queue) and (:kind::text is null or kind = :kind)
   and (:tenant::text is null or tenant = :tenant) and (:code::text is null or error ->> 'code' = :code)
   and (:before::bigint is null or id < :before)
@@ -13,7 +13,7 @@ limit :limit_rows;
 -- name: oldest(queue, kind, tenant, code, after, limit_rows)
 -- The earliest failed jobs that fit.
 select * from reportd.jobs
-where failed and id > :after
+where outcome = 'failed' and error is not null and id > :after
   and (:queue::text is null or queue = :queue) and (:kind::text is null or kind = :kind)
   and (:tenant::text is null or tenant = :tenant) and (:code::text is null or error ->> 'code' = :code)
 order by id
@@ -27,7 +27,7 @@ select reportd.retry_all(:queue, :kind, :tenant, :code);
 -- Remove failed jobs: those named, else those that fit.
 select reportd.discard(array(
   select id from reportd.jobs
-  where failed and (:ids::bigint[] is null or id = any (:ids))
+  where outcome = 'failed' and error is not null and (:ids::bigint[] is null or id = any (:ids))
     and (:queue::text is null or queue = :queue) and (:kind::text is null or kind = :kind)
     and (:tenant::text is null or tenant = :tenant) and (:code::text is null or error ->> 'code' = :code)
 ));
