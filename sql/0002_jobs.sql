@@ -22,6 +22,10 @@ create table reportd.jobs (
   deliver jsonb not null default '[]',
   metadata jsonb not null default '{}',
   depends_until text not null default 'completed',
+  -- Stored, though Postgres 18 could compute it where it is read: triggers and replication would see NULL.
+  status text not null generated always as (
+    case when outcome is not null then outcome when ready then 'pending' when worker is null then 'blocked' else 'running' end
+  ) stored,
   outcome text,
   worker bigint,
   started_at timestamptz,
@@ -72,17 +76,6 @@ create index jobs_parent_id on reportd.jobs (parent_id) where parent_id is not n
 create index jobs_unique_key on reportd.jobs (unique_key, id) where unique_key is not null;
 -- For the failed: a completion leaves no error, and had none where nothing failed before it.
 create index jobs_error on reportd.jobs (id) where error is not null;
-
-do $$
-begin
-  -- Where the server can compute it when it is read, a write need not.
-  execute format(
-    'alter table reportd.jobs add status text generated always as (
-      case when outcome is not null then outcome when ready then ''pending'' when worker is null then ''blocked'' else ''running'' end
-    ) %s',
-    case when current_setting('server_version_num')::integer >= 180000 then 'virtual' else 'stored' end
-  );
-end $$;
 
 comment on table reportd.jobs is
   'One thing to do: INSERT a row to order it, SELECT it to follow it. Columns down from "written by reportd" in their comments are not for applications to write.';

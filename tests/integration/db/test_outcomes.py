@@ -305,3 +305,23 @@ async def test_errors_of_any_text_can_be_written(conn: Connection, job: Job, wor
     await jobs.fail(conn, **fence(job, worker), error=strange, crashed=False)
     message = (await jobs.get(conn, job.id))["error"]["message"]
     assert message == "nul \ufffd, a lone ?, and a literal \\u0000"
+
+
+async def test_an_applications_own_trigger_sees_the_status(conn: Connection, job: Job, worker: int) -> None:
+    await conn.execute("""
+        create table public.told (job bigint, status text);
+        create function public.tell() returns trigger language plpgsql as $$
+        begin
+          insert into public.told values (new.id, new.status);
+          return null;
+        end $$;
+        create trigger application after update on reportd.jobs for each row
+          when (new.status in ('completed', 'failed')) execute function public.tell();
+    """)
+    try:
+        assert await complete(conn, job, worker)
+        assert await conn.fetch("select job, status from public.told") == [(job.id, "completed")]
+    finally:
+        await conn.execute(
+            "drop trigger application on reportd.jobs; drop function public.tell; drop table public.told"
+        )
