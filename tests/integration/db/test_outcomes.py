@@ -320,7 +320,8 @@ async def test_an_applications_own_trigger_sees_the_status(conn: Connection, job
     """)
     try:
         assert await complete(conn, job, worker)
-        assert await conn.fetch("select job, status from public.told") == [(job.id, "completed")]
+        [told] = await conn.fetch("select job, status from public.told")
+        assert tuple(told) == (job.id, "completed")
     finally:
         await conn.execute(
             "drop trigger application on reportd.jobs; drop function public.tell; drop table public.told"
