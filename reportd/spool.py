@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import AnyStr
 
 MANIFEST = "manifest.json"
 _BATCH_BYTES = 1 << 17
@@ -133,7 +134,7 @@ def read(path: Path | str) -> Iterator[list[str | None]]:
 def read_columns(path: Path | str) -> Iterator[list[list[str | None]]]:
     """What `read` gives, in batches and turned: columns of equal length, some thousand cells each.
 
-    For whoever works on whole columns: only rows with quotes cost Python code of their own, the rest is split at once.
+    For whoever works on whole columns: only a quoted cell costs Python code of its own, the rest is split at once.
     Streams: memory holds a batch, which is bounded in bytes. Errors: as `read`; ValueError for a row that is not as
     wide as the first.
     """
@@ -145,7 +146,7 @@ def read_columns(path: Path | str) -> Iterator[list[list[str | None]]]:
             text, quoted = _taken_out(batch, path)
             if '"' in text:
                 # The batch ended within a cell.
-                text, quoted = _taken_out(batch + _to_a_quote(file, path), path)
+                text, quoted = _taken_out(batch + _to_a_quote(file, b'"', path), path)
             text = text.removesuffix("\n")
             cells: list[str | None] = text.replace("\n", ",").split(",")  # type: ignore[assignment]
             if len(cells) != width * (text.count("\n") + 1):
@@ -184,25 +185,18 @@ def _taken_out(batch: bytes, path: Path | str) -> tuple[str, list[str]]:
     return _PLACE.join(parts[::2]), parts[1::2]
 
 
-def _to_a_quote(file: Iterable[bytes], path: Path | str) -> bytes:
-    """The lines of `file` up to one with an odd number of quotes, which closes a cell."""
-    pieces = []
-    for piece in file:
-        pieces.append(piece)
-        if piece.count(b'"') & 1:
-            return b"".join(pieces)
-    raise ValueError(f"{path} ends inside a quoted cell")
-
-
 def _whole_record(line: str, lines: Iterator[str], path: Path | str) -> str:
     """`line` and the lines after it up to the end of its record: the first point with an even number of quotes."""
-    if not line.count('"') & 1:
-        return line
-    pieces = [line]
+    return line if not line.count('"') & 1 else line + _to_a_quote(lines, '"', path)
+
+
+def _to_a_quote(lines: Iterable[AnyStr], quote: AnyStr, path: Path | str) -> AnyStr:
+    """The next of `lines` up to one with an odd number of quotes, which closes a cell."""
+    pieces = []
     for piece in lines:
         pieces.append(piece)
-        if piece.count('"') & 1:
-            return "".join(pieces)
+        if piece.count(quote) & 1:
+            return quote[:0].join(pieces)
     raise ValueError(f"{path} ends inside a quoted cell")
 
 
