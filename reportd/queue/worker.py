@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from reportd.errors import DatabaseUnavailable
 from reportd.host import Identity
 from reportd.kinds.kind import Kind, share_of
 from reportd.loops import every, pause
+from reportd.queue import memory
 from reportd.queue.attention import Attention
 from reportd.queue.executor import Executor, Policy
 from reportd.queue.lease import Lease
@@ -82,7 +82,7 @@ async def work(
     `announce(worker)` tells the database what can be ordered; `ready` is called when jobs are being claimed, `divided`
     when a job has become a burst.
     """
-    _spare_the_collector()
+    memory.spare_the_collector()
     while not shutdown.stop.is_set():
         try:
             me = await _register(pool, kinds, settings)
@@ -97,16 +97,6 @@ async def work(
             await _registered(me, pool=pool, kinds=kinds, settings=settings, divided=divided, shutdown=shutdown)
         except* LeaseLost:
             log.error("worker.lost", worker=me, hint="its lease ran out, others took its jobs; it registers anew")
-
-
-def _spare_the_collector() -> None:
-    """Look for cycles among the young more seldom, and never again in what was imported.
-
-    A thousand brief jobs in hand are tens of thousands of objects without a cycle: to walk through them at Python's own
-    pace was an eighth of what such a job costs here.
-    """
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 async def _register(pool: Pool, kinds: Mapping[str, Kind], settings: WorkerSettings) -> int:
@@ -159,6 +149,7 @@ async def _registered(
                 group.create_task(every(settings.watch_s, watcher.step)),
                 group.create_task(every(_EXPIRE_S, executor.expire)),
                 group.create_task(every(1.0, lease.beat)),
+                group.create_task(every(memory.GIVE_BACK_S, memory.give_back)),
                 group.create_task(_raise_when(lost)),
             ]
             if settings.listen_dsn:

@@ -12,24 +12,26 @@ from bench.trials import trials, whole
 
 @pytest.mark.timeout(180)
 async def test_a_storm_of_faults_breaks_no_promise() -> None:
-    result = await storm(Plan(seed=7, jobs=60, kills=5, restarts=1))
+    result = await storm(Plan(seed=7, jobs=200, kills=20, restarts=2))
     assert result.violations == {}
-    assert result.jobs >= 60
+    assert result.jobs >= 200
     assert result.slots >= 6
-    assert (result.done["killed"], result.done["restart"]) >= (5, 1)
+    assert result.done["killed"] >= 20
+    assert result.done["restart"] >= 2
 
 
-@pytest.mark.timeout(180)
-async def test_a_guard_that_is_missing_is_noticed_and_only_then() -> None:
-    controls, mutants = 0, []
-    async for trial in trials(["commit-unread", "delivery-unordered"]):
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", range(3))
+async def test_a_guard_that_is_missing_is_noticed_and_only_then(part: int) -> None:
+    guards = list(MUTANTS)[part::3]
+    noticed = []
+    async for trial in trials(guards):
         if trial.mutant is None:
-            assert trial.violations == {}
-            controls += 1
+            assert trial.violations == {}, trial
         else:
             assert trial.caught, trial
-            mutants.append(trial.mutant)
-    assert (controls, mutants) == (2, ["commit-unread", "delivery-unordered"])
+            noticed.append(trial.mutant)
+    assert noticed == guards
 
 
 @pytest.mark.timeout(120)
