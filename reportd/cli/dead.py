@@ -72,7 +72,7 @@ def show(*, id: int, dsn: str | None, config_path: Path | None) -> None:
 
     async def found(connection: Connection) -> dict[str, Any]:
         row = await db_jobs.get(connection, id)
-        if not row["failed"]:
+        if row["status"] != "failed":
             raise Refused(f"job {id} is {row['status']}, not failed", hint=f"reportd jobs show {id}")
         return {**row, "attempts": [dict(attempt) for attempt in await db_jobs.attempts(connection, id)]}
 
