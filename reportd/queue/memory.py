@@ -23,8 +23,8 @@ def spare_the_collector() -> None:
 
 
 async def give_back() -> None:
-    """Return what is free to the system. By itself glibc keeps whatever lies below the topmost block in use: after 560
-    lost connections that was 13 MB beside 7 in use, and after a burst of jobs it is the whole burst's.
+    """Return what is free to the system: by itself glibc keeps whatever lies below the topmost block in use, which
+    grows with each outage and looks like a leak (bench/QUEUE.md).
     """
     if _trim is not None:
         _trim(0)

@@ -326,3 +326,21 @@ async def test_an_applications_own_trigger_sees_the_status(conn: Connection, job
         await conn.execute(
             "drop trigger application on reportd.jobs; drop function public.tell; drop table public.told"
         )
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "outcome = 'completed'",
+        "outcome = 'done', finished_at = now()",
+        "outcome = 'failed', finished_at = now(), error = null",
+        "outcome = 'completed', finished_at = now(), ready = true",
+        "finished_at = now()",
+        "ready = true",
+        "active_key = 'another'",
+        "unique_key = 'mine', active_key = 'mine', outcome = 'completed', finished_at = now()",
+    ],
+)
+async def test_a_state_that_the_protocol_does_not_know_is_refused(conn: Connection, job: Job, broken: str) -> None:
+    with pytest.raises(asyncpg.CheckViolationError, match="jobs_state"):
+        await conn.execute(f"update reportd.jobs set {broken} where id = $1", job.id)
